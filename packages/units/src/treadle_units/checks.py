@@ -1,0 +1,113 @@
+"""What a schedule refuses to be given, before anything is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from treadle_units.errors import InvalidArgument, InvalidCount, UnknownEpochLength
+from treadle_units.limits import Length, Seconds
+from treadle_units.progress import Progress
+from treadle_units.records import empty_batch
+from treadle_units.triggers import At, Every
+from treadle_units.vocabulary import spell
+
+
+def check_counts(
+    records: int, batches: int, steps: int, epochs: int, counters: Mapping[str, int]
+) -> None:
+    """Refuse counts that are no plain integers, or batches without a record each.
+
+    Raises:
+        InvalidCount: A count is negative or no plain `int`, or there are records without a batch.
+        EmptyBatch: There are batches, and no records.
+    """
+    counts = {"records": records, "batches": batches, "steps": steps, "epochs": epochs}
+    for name, count in {**counts, **counters}.items():
+        if type(count) is not int or count < 0:
+            raise InvalidCount(
+                f"advance was given {name}={count!r} of type {type(count).__name__}; "
+                "give a plain int, 0 or more"
+            )
+    if batches and not records:
+        raise empty_batch()
+    if records < batches:
+        raise InvalidCount(
+            f"advance was given {spell(records, 'records')} in {spell(batches, 'batches')}; "
+            "a batch has at least one record"
+        )
+    if records and not batches:
+        raise InvalidCount(
+            f"advance was given {spell(records, 'records')} in 0 batches; "
+            "count the batches that they came in"
+        )
+
+
+def check_totals(progress: Progress) -> None:
+    """Refuse totals into which the unchecked path of `advance` has added a float or a tensor.
+
+    Raises:
+        InvalidCount: A total is no plain `int`.
+    """
+    for name in ("records", "batches", "steps"):
+        total = progress.total(name)
+        if type(total) is not int:
+            raise InvalidCount(
+                f"{name} count to {total!r} of type {type(total).__name__}; give advance plain ints"
+            )
+
+
+def check_fractions(
+    wanted: Iterable[tuple[str, Length | Seconds | Every | At]], *, resolve: bool, epochs: int
+) -> None:
+    """Refuse fractions of epochs of unknown length, unless the first pass is to show it.
+
+    Args:
+        wanted: What has fractions of epochs, each with the name of its argument.
+        resolve: Whether they may wait for the end of the first pass; then a log says that they do.
+        epochs: The epochs ended so far.
+
+    Raises:
+        UnknownEpochLength: They cannot be placed, or are passed before they can be.
+    """
+    for name, length in wanted:
+        if not resolve:
+            raise UnknownEpochLength(
+                f"{name}='{length}' needs the length of an epoch, which is not known; "
+                "give batches_per_epoch=, use a loader with a length, or give "
+                "resolve='first_epoch' to learn it from the first pass"
+            )
+        if isinstance(length, Length) and length.value < 1 and epochs == 0:
+            raise UnknownEpochLength(
+                f"{name}='{length}' would be passed before the first epoch has shown its length; "
+                "give batches_per_epoch="
+            )
+        import logging
+
+        logging.getLogger("treadle_units").info(
+            "%s='%s' waits until the first pass has shown the length of an epoch", name, length
+        )
+
+
+def length_of_epoch(given: Length | str | None) -> Length | None:
+    """Read the argument `epoch_length`.
+
+    Raises:
+        InvalidArgument: It is no length, or one in epochs.
+    """
+    length = Length.parse(given) if isinstance(given, str) else given
+    if length is None or (isinstance(length, Length) and length.unit != "epochs"):
+        return length
+    raise InvalidArgument(
+        f"epoch_length is {length}; give a length in records, batches, steps or a counter"
+    )
+
+
+def positive(name: str, value: int) -> int:
+    """Read an argument that is at least 1.
+
+    Raises:
+        InvalidArgument: It is less, or no `int`.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidArgument(f"{name} is {value!r}; give an int, 1 or more")
+    return int(value)

@@ -1,0 +1,35 @@
+"""How a run ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from treadle_units.counts import Counts
+from treadle_units.limits import Length, Seconds
+
+LIMIT = "limit"
+EXHAUSTED = "exhausted"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Why a run ended, and what had been counted by then.
+
+    Attributes:
+        reason: `limit`, `exhausted` (the data ended before), or what `Schedule.stop` was given.
+        limit: The alternative of the limit that was reached, `None` for another reason.
+        counts: What had been counted.
+        unreached: The lengths of `At` triggers that the run never came to, with their names.
+    """
+
+    reason: str
+    limit: Length | Seconds | None
+    counts: Counts
+    unreached: tuple[tuple[str, Length | Seconds], ...] = ()
+
+    def __str__(self) -> str:
+        if self.limit is not None:
+            return f"reached {self.limit} after {self.counts}"
+        if self.reason == EXHAUSTED:
+            return f"the data ended after {self.counts}"
+        return f"stopped ({self.reason}) after {self.counts}"

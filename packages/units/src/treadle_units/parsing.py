@@ -1,0 +1,123 @@
+"""Reading texts such as `10 epochs | 2 h` into exact amounts, without knowing what they limit."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import NamedTuple
+
+from treadle_units.errors import InvalidAmount, MalformedLimit, MissingUnit, UnknownUnit
+from treadle_units.vocabulary import COUNTER_PREFIX, LEGAL, SECONDS_IN, SPELLINGS, nearest
+
+_DIGITS = r"[0-9]+(?:_[0-9]+)*"
+_AMOUNT = re.compile(
+    rf"""\s*
+    (?P<number>{_DIGITS}(?:/{_DIGITS}|(?:\.{_DIGITS})?(?:[eE][+-]?[0-9]{{1,2}})?))
+    \s*(?P<multiplier>[kKMG](?=\s*$|\s+[a-zA-Z]))?
+    \s*(?P<unit>[a-zA-Z_][a-zA-Z0-9_:]*)?
+    \s*""",
+    re.VERBOSE,
+)
+_MULTIPLIERS = {"k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9}
+# Past what any run counts; it keeps a text from becoming a number that fills the memory.
+_LONGEST_NUMBER = 40
+
+
+class Amount(NamedTuple):
+    """A number of a unit; times are in `seconds`."""
+
+    value: Fraction
+    unit: str
+
+
+def read_alternatives(text: object) -> list[Amount]:
+    """Read the amounts that a text joins by `|`.
+
+    A value that is no text is refused here: a configuration file may hold a number.
+
+    Raises:
+        MalformedLimit: A part is not `<number> <unit>`.
+        MissingUnit: A part is a number alone.
+        UnknownUnit: A unit does not exist.
+        InvalidAmount: A number divides by zero or has more digits than any run counts.
+    """
+    if isinstance(text, (int, float)) and not isinstance(text, bool):
+        raise _missing_unit(text)
+    if not isinstance(text, str):
+        raise MalformedLimit(f"{text!r} is no text; write a length such as '10 epochs'")
+    return [_read_amount(part.strip(), text) for part in text.split("|")]
+
+
+def _read_amount(part: str, text: str) -> Amount:
+    amounts: list[Amount] = []
+    position = 0
+    while position < len(part):
+        match = _AMOUNT.match(part, position)
+        if match is None:
+            break
+        amounts.append(_amount_of(match, part))
+        position = match.end()
+    if position < len(part) or not amounts:
+        raise _malformed(part, text)
+    if len(amounts) > 1 and any(amount.unit != "seconds" for amount in amounts):
+        raise _malformed(part, text)
+    return Amount(sum((amount.value for amount in amounts), Fraction(0)), amounts[0].unit)
+
+
+def _amount_of(match: re.Match[str], part: str) -> Amount:
+    number, multiplier, word = match["number"], match["multiplier"] or "", match["unit"]
+    if word is None:
+        # Followed by something that is no unit, such as the comma of "1,000 records".
+        if match.end() < len(part):
+            raise _malformed(part, part)
+        raise _missing_unit(number + multiplier)
+    if len(number) > _LONGEST_NUMBER:
+        raise InvalidAmount(
+            f"{part!r} has a number of {len(number)} characters; "
+            f"write at most {_LONGEST_NUMBER}, such as '1e9 records'"
+        )
+    try:
+        value = Fraction(number) * _MULTIPLIERS.get(multiplier, 1)
+    except ZeroDivisionError:
+        raise InvalidAmount(f"{part!r} divides by zero; write a positive number") from None
+    lowered = word.lower()
+    if lowered in SPELLINGS:
+        return Amount(value, SPELLINGS[lowered])
+    if lowered in SECONDS_IN:
+        return Amount(value * SECONDS_IN[lowered], "seconds")
+    counter = word.removeprefix(COUNTER_PREFIX)
+    known = counter.lower() in SPELLINGS or counter.lower() in SECONDS_IN
+    if counter != word and counter.isidentifier() and not known:
+        return Amount(value, counter)
+    raise _unknown_unit(word, part)
+
+
+def _missing_unit(number: object) -> MissingUnit:
+    """The error for a number that does not say what it counts."""
+    return MissingUnit(
+        f"{number} has no unit; write '{number} epochs', '{number} steps', '{number} batches', "
+        f"'{number} records' or a time such as '{number} min'"
+    )
+
+
+def _unknown_unit(word: str, part: str) -> UnknownUnit:
+    close = nearest(word)
+    meant = f"; did you mean {close!r}?" if close else ""
+    if word == "m":
+        meant = "; write M for a million, or min for minutes"
+    return UnknownUnit(f"{word!r} in {part!r} is no unit; the units are {LEGAL}{meant}")
+
+
+def _malformed(part: str, text: str) -> MalformedLimit | InvalidAmount:
+    grouped = re.match(r"[0-9]{1,3}(?:,[0-9]{3})+", part)
+    if grouped:
+        return MalformedLimit(
+            f"{part!r} has a comma in its number; write {grouped[0].replace(',', '_')}"
+        )
+    if re.match(r"-\s*[0-9]", part):
+        return InvalidAmount(f"{part!r} is negative; write a positive number, or None for never")
+    whole = f" in {text!r}" if text.strip() != part else ""
+    return MalformedLimit(
+        f"{part!r}{whole} is no length; write a number and a unit, such as '10 epochs', "
+        "'1k records', '0.5 epochs' or '2 h', and join alternatives by '|'"
+    )

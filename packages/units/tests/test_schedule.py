@@ -1,0 +1,501 @@
+from fractions import Fraction
+
+import pytest
+
+from treadle_units import (
+    At,
+    EmptyBatch,
+    EmptyEpoch,
+    Epochs,
+    Every,
+    InvalidArgument,
+    InvalidCount,
+    Records,
+    Schedule,
+    Seconds,
+    UnknownEpochLength,
+)
+
+
+def test_records_are_not_floored(loader_of, fires_of):
+    """Every 10 records at batches of 4 is due after batches 3, 5, 8 and 10."""
+    fires = fires_of(Schedule("40 records", log="10 records"), loader_of(40, 4))
+
+    assert [("log", 3), ("log", 5), ("log", 8), ("log", 10)] == fires
+
+
+@pytest.mark.parametrize(
+    ("until", "batches", "records"),
+    [("10 records", 3, 10), ("9 records", 3, 10), ("1 record", 1, 4), ("5 batches", 5, 18)],
+)
+def test_limits_are_reached(until, batches, records, loader_of):
+    """A limit is reached, and passed by less than one batch."""
+    schedule = Schedule(until)
+    bodies = sum(1 for _ in schedule.batches(loader_of(10, 4)))
+
+    assert (batches, batches, records, "limit") == (
+        bodies,
+        schedule.progress.batches,
+        schedule.progress.records,
+        schedule.outcome.reason,
+    )
+
+
+def test_limit_between_passes(unsized, loader_of):
+    """A loader without a length gives whole epochs all the same."""
+    schedule = Schedule("2 epochs | 1k steps")
+    bodies = sum(1 for _ in schedule.batches(unsized(loader_of(10, 4))))
+
+    assert (6, Epochs(2)) == (bodies, schedule.outcome.limit)
+
+
+@pytest.mark.parametrize(
+    ("trigger", "due_at"),
+    [
+        (Every("5 batches", at_end=True), [5, 10, 15, 20, 24]),
+        (Every("20 batches", at_end=True), [20, 24]),
+        (Every("1 epoch", at_end=True), [12, 24]),
+        (Every("5 batches", offset=2), [2, 7, 12, 17, 22]),
+        (Every("1k batches", offset=1), [1]),
+        ("0.5 epochs", [6, 12, 18, 24]),
+        (At(["2 batches", "2 batches", "99 batches"]), [2]),
+        (At(["1/2 epochs", "3/2 epochs"]), [6, 18]),
+        (Epochs(2), [24]),
+        (None, []),
+    ],
+)
+def test_grids_are_absolute(trigger, due_at, loader_of, fires_of):
+    """A grid neither drifts nor starts anew at an epoch, and no batch is due twice."""
+    fires = fires_of(Schedule("2 epochs", do=trigger), loader_of(48, 4))
+
+    assert [("do", batch) for batch in due_at] == fires
+
+
+def test_steps_not_batches(loader_of, fires_of):
+    """Every 4 steps counts updates where an epoch is no multiple of the window."""
+    fires = fires_of(Schedule("4 epochs", do="4 steps"), loader_of(28, 4), accumulate=2)
+
+    assert [("do", 7), ("do", 14), ("do", 21), ("do", 28)] == fires
+
+
+def test_fractions_do_not_drift(loader_of, fires_of):
+    """29 hundredths of 100 batches are 29, 58 and 87, not what a float makes of them."""
+    fires = fires_of(Schedule("1 epoch", do="0.29 epochs"), loader_of(100, 1))
+
+    assert [("do", 29), ("do", 58), ("do", 87)] == fires
+
+
+def test_fractional_limit(loader_of):
+    """Half an epoch of three batches is reached after two."""
+    schedule = Schedule(Epochs(Fraction(3, 2)))
+    bodies = sum(1 for _ in schedule.batches(loader_of(12, 4)))
+
+    assert (5, 1, 2) == (bodies, schedule.progress.epochs, schedule.progress.epoch.batches)
+
+
+def test_declaration_order():
+    """Names due together come in the order of their declaration, each once."""
+    schedule = Schedule(
+        "2 steps", save="1 step", log="1 record", validate=Every("9 steps", at_end=True)
+    )
+    first = schedule.advance(4, 1, 1)
+    second = schedule.advance(4, 1, 1)
+
+    assert (("save", "log"), ("save", "log", "validate")) == (first, second)
+
+
+def test_multiples_collapse():
+    """Points that one call jumps over together are due once, and the grid stays."""
+    schedule = Schedule("100 records", log="3 records")
+    due = [schedule.advance(records) for records in (2, 8, 1, 1)]
+
+    assert [(), ("log",), (), ("log",)] == due
+
+
+def test_whole_updates():
+    """A call with a whole update counts all of it before it looks at the limit."""
+    schedule = Schedule("100 records", log="50 records")
+    due = []
+    while not schedule.finished:
+        due.append(schedule.advance(16, 4, 1))
+
+    assert (7, 112, 28, [4, 7]) == (
+        len(due),
+        schedule.progress.records,
+        schedule.progress.batches,
+        [update for update, names in enumerate(due, 1) if names],
+    )
+
+
+def test_quiet_advance_clears():
+    """An advance at which nothing is due leaves nothing due."""
+    schedule = Schedule("9 batches", log="2 batches")
+    seen = [(schedule.advance(1), schedule.due()) for _ in range(3)]
+
+    assert [((), ()), (("log",), ("log",)), ((), ())] == seen
+
+
+def test_pass_end_with_the_last_update():
+    """`epochs=1` ends the epoch at that update, and `end_epoch` after it does nothing."""
+    schedule = Schedule("2 epochs", validate="1 epoch")
+    due = []
+    for _ in range(2):
+        due.append(schedule.advance(8, 2, 1))
+        due.append(schedule.advance(4, 1, 1, 1))
+        due.append(schedule.end_epoch())
+
+    assert ([(), ("validate",), ()] * 2, 2, True) == (
+        due,
+        schedule.progress.epochs,
+        schedule.finished,
+    )
+
+
+def test_end_epoch_alone():
+    """Where nothing said so before, `end_epoch` ends the epoch and returns what that makes due."""
+    schedule = Schedule("2 epochs", log="1 batch", validate=Every("1 epoch", at_end=True))
+    due = [(schedule.advance(4), schedule.end_epoch()) for _ in range(2)]
+
+    assert [(("log",), ("validate",))] * 2 == due
+
+
+def test_end_is_due_once():
+    """What is due at the end is not due there again when it is due anyway."""
+    schedule = Schedule("3 batches", save=Every("3 batches", at_end=True))
+    due = [schedule.advance(4) for _ in range(3)]
+
+    assert ([(), (), ("save",)], ()) == (due, schedule.end_epoch())
+
+
+def test_after_the_end():
+    """After the end counting goes on, what recurs stays due, and nothing ends again."""
+    schedule = Schedule("2 batches", log="1 batch", save=Every("5 batches", at_end=True))
+    due = [schedule.advance(4) for _ in range(5)]
+
+    assert (
+        [("log",), ("log", "save"), ("log",), ("log",), ("log", "save")],
+        2,
+        5,
+    ) == (due, schedule.outcome.counts.batches, schedule.progress.batches)
+
+
+def test_several_passes_in_one_call():
+    """Passes that one call reports together are all counted."""
+    schedule = Schedule("5 epochs", validate="2 epochs")
+    due = [schedule.advance(10, 5, 5, 2), schedule.advance(10, 5, 5, 3)]
+
+    assert ([("validate",), ("validate",)], True) == (due, schedule.finished)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "message"),
+    [
+        (
+            (0,),
+            EmptyBatch,
+            "a batch has 0 records, so nothing would be counted; drop empty batches in the loader",
+        ),
+        (
+            (4.0,),
+            InvalidCount,
+            "advance was given records=4.0 of type float; give a plain int, 0 or more",
+        ),
+        (
+            (True,),
+            InvalidCount,
+            "advance was given records=True of type bool; give a plain int, 0 or more",
+        ),
+        (
+            (4, -1),
+            InvalidCount,
+            "advance was given batches=-1 of type int; give a plain int, 0 or more",
+        ),
+        (
+            (3, 4),
+            InvalidCount,
+            "advance was given 3 records in 4 batches; a batch has at least one record",
+        ),
+        (
+            (3, 0),
+            InvalidCount,
+            "advance was given 3 records in 0 batches; count the batches that they came in",
+        ),
+    ],
+)
+def test_no_counts(arguments, kind, message):
+    """What is no count is refused before anything is counted."""
+    schedule = Schedule("9 batches")
+
+    with pytest.raises(kind) as raised:
+        schedule.advance(*arguments)
+
+    assert (message, 0) == (str(raised.value), schedule.progress.batches)
+
+
+@pytest.mark.parametrize("arguments", [(0,), (3, 4), (4, -1), (4, 0)])
+def test_no_counts_between_events(arguments):
+    """Batches without their records are refused where nothing is due, too."""
+    schedule = Schedule("9 batches")
+    schedule.advance(4)
+
+    with pytest.raises((EmptyBatch, InvalidCount)):
+        schedule.advance(*arguments)
+
+    assert (4, 1) == (schedule.progress.records, schedule.progress.batches)
+
+
+def test_counter_between_events():
+    """A further counter that is no count is refused where nothing is due, too."""
+    schedule = Schedule("9 tokens")
+    schedule.advance(4, tokens=1)
+
+    with pytest.raises(InvalidCount) as raised:
+        schedule.advance(4, tokens=1.5)
+
+    assert ("advance was given tokens=1.5 of type float; give a plain int, 0 or more") == str(
+        raised.value
+    )
+
+
+def test_end_found_after_the_batch():
+    """What was due at the last batch already is not due again at an end found after it."""
+    schedule = Schedule(
+        "1 epoch", save=Every("1 batch", at_end=True), show=Every("9 batches", at_end=True)
+    )
+    due = [schedule.advance(4), schedule.end_epoch()]
+
+    assert [("save",), ("show",)] == due
+
+
+def test_float_between_events():
+    """A float that slips in between two events is found at the next."""
+    schedule = Schedule("3 batches")
+    schedule.advance(4)
+    schedule.advance(4.0)
+
+    with pytest.raises(InvalidCount) as raised:
+        schedule.advance(4)
+
+    assert "records count to 8.0 of type float; give advance plain ints" == str(raised.value)
+
+
+def test_flush_after_a_pass():
+    """A step without a batch is counted, for a loop that flushes after its pass."""
+    schedule = Schedule("1 step", save="1 step")
+    due = [schedule.advance(4), schedule.advance(0, 0, 1)]
+
+    assert ([(), ("save",)], 1) == (due, schedule.progress.batches)
+
+
+@pytest.mark.parametrize("counter", ["tokens", "frames"])
+def test_counters(counter):
+    """Any further counter can limit a run and be a trigger."""
+    written = f"count:{counter}" if counter == "frames" else counter
+    schedule = Schedule(f"100 {written}", log=f"30 {written}")
+    due = []
+    while not schedule.finished:
+        due.append(schedule.advance(4, **{counter: 13}))
+
+    assert ([3, 5, 7], 8, {counter: 104}) == (
+        [call for call, names in enumerate(due, 1) if names],
+        len(due),
+        schedule.progress.counters,
+    )
+
+
+def test_time(clock):
+    """Time ends a run at the first advance that sees it, and recurs on its own grid."""
+    schedule = Schedule(Seconds(5), log="2 s", clock=clock)
+    due = []
+    while not schedule.finished:
+        clock.now += 1.5
+        due.append(schedule.advance(4))
+
+    assert [(), ("log",), ("log",), ("log",)] == due
+
+
+def test_clock_that_jumps_back(clock):
+    """A clock that stalls or jumps back neither ends a run early nor fires twice."""
+    schedule = Schedule("5 s", log="2 s", clock=clock)
+    due = []
+    for now in (102, 101, 50, 103.9, 104, 105):
+        clock.now = now
+        due.append(schedule.advance(4))
+
+    assert [("log",), (), (), (), ("log",), ()] == due
+
+
+def test_unknown_epoch_length():
+    """A part of an epoch of unknown length is an error before anything is counted."""
+    schedule = Schedule("9 steps", validate=Every("1/2 epochs", at_end=True))
+
+    with pytest.raises(UnknownEpochLength) as raised:
+        schedule.advance(4)
+
+    assert (
+        (
+            "validate='1/2 epochs, at end' needs the length of an epoch, which is not known; give "
+            "batches_per_epoch=, use a loader with a length, or give resolve='first_epoch' to learn it "
+            "from the first pass"
+        ),
+        0,
+    ) == (str(raised.value), schedule.progress.batches)
+
+
+def test_known_epoch_length():
+    """`batches_per_epoch` places parts of epochs, counting up."""
+    schedule = Schedule("2 epochs", do="0.5 epochs", batches_per_epoch=5)
+    due = [schedule.advance(4, 1, 1, int(batch % 5 == 0)) for batch in range(1, 11)]
+
+    assert [3, 5, 8, 10] == [batch for batch, names in enumerate(due, 1) if names]
+
+
+def test_short_and_long_passes():
+    """A short pass reaches its remaining parts at its end, a long one none of the next epoch's."""
+    schedule = Schedule("2 epochs", do="1/4 epochs", batches_per_epoch=4)
+    ends = {2: 1, 8: 1}
+    due = [schedule.advance(4, 1, 1, ends.get(batch, 0)) for batch in range(1, 9)]
+
+    assert [1, 2, 3, 4, 5, 8] == [batch for batch, names in enumerate(due, 1) if names]
+
+
+def test_learned_epoch_length(unsized, loader_of, fires_of, caplog):
+    """`resolve` lets parts of epochs wait for the first pass, and says so in the log."""
+    caplog.set_level("INFO", "treadle_units")
+    schedule = Schedule("2 epochs | 100 steps", do="1/2 epochs", resolve="first_epoch")
+    fires = fires_of(schedule, unsized(loader_of(40, 4)))
+
+    assert (
+        [("do", 10), ("do", 15), ("do", 20)],
+        ["do='1/2 epochs' waits until the first pass has shown the length of an epoch"],
+    ) == (fires, caplog.messages)
+
+
+def test_limit_before_the_first_epoch():
+    """A limit below one epoch cannot wait for the first pass."""
+    schedule = Schedule("1/2 epochs", resolve="first_epoch")
+
+    with pytest.raises(UnknownEpochLength) as raised:
+        schedule.advance(4)
+
+    assert (
+        "until='1/2 epochs' would be passed before the first epoch has shown its length; "
+        "give batches_per_epoch="
+    ) == str(raised.value)
+
+
+def test_epochs_of_a_length(unsized, fires_of):
+    """With `epoch_length` an epoch is a count, and the batch that straddles one closes it."""
+    schedule = Schedule("3 epochs", epoch_length="7 records", do="1/2 epochs", end="1 epoch")
+    fires = fires_of(schedule, unsized([[0] * 3] * 100))
+
+    assert (
+        [
+            ("do", 2),
+            ("do", 3),
+            ("end", 3),
+            ("do", 4),
+            ("do", 5),
+            ("end", 5),
+            ("do", 6),
+            ("do", 7),
+            ("end", 7),
+        ],
+        21,
+        3,
+    ) == (fires, schedule.progress.records, schedule.progress.epochs)
+
+
+def test_pass_is_no_epoch():
+    """With `epoch_length` the end of a pass is no epoch."""
+    schedule = Schedule("2 epochs", epoch_length=Records(10))
+    schedule.advance(4, 1, 1, 1)
+    schedule.end_epoch()
+
+    assert (0, False) == (schedule.progress.epochs, schedule.finished)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"epoch_length": "2 epochs"},
+            "epoch_length is 2 epochs; give a length in records, batches, steps or a counter",
+        ),
+        ({"batches_per_epoch": 0}, "batches_per_epoch is 0; give an int, 1 or more"),
+        ({"resolve": "later"}, "resolve is 'later'; give 'first_epoch' or nothing"),
+    ],
+)
+def test_arguments(arguments, message):
+    """An argument that cannot be is refused at once."""
+    with pytest.raises(InvalidArgument) as raised:
+        Schedule("1 epoch", **arguments)
+
+    assert message == str(raised.value)
+
+
+def test_trigger_named_epoch():
+    """A trigger may be named like a unit."""
+    schedule = Schedule("10 steps", epoch="5 steps")
+    due = [schedule.advance(4, 1, 1) for _ in range(5)]
+
+    assert [(), (), (), (), ("epoch",)] == due
+
+
+def test_stop():
+    """`stop` ends the run, keeps what is due, and adds what is due at the end."""
+    schedule = Schedule("10 steps", save=Every("7 steps", at_end=True), log="1 step")
+    schedule.advance(4, 1, 1)
+    schedule.stop("patience")
+    schedule.stop("again")
+
+    assert (True, "patience", ("save", "log")) == (
+        schedule.finished,
+        schedule.outcome.reason,
+        schedule.due(),
+    )
+
+
+def test_outcome(clock):
+    """An outcome says why the run ended, how far it came, and what it never came to."""
+    schedule = Schedule("2 batches", clock=clock, do=At(["1 batch", "99 batches"]))
+    clock.now += 0.5
+    schedule.advance(4, 1, 1)
+    schedule.advance(4, 1, 1)
+
+    assert (
+        "reached 2 batches after 8 records, 2 batches, 2 steps, 0 epochs and 0.50 s",
+        [("do", "99 batches")],
+    ) == (
+        str(schedule.outcome),
+        [(name, str(length)) for name, length in schedule.outcome.unreached],
+    )
+
+
+def test_second_end_without_a_batch():
+    """A pass without a batch is an error for whoever drives the passes."""
+    schedule = Schedule("9 epochs")
+    schedule.advance(4, 1, 1, 1)
+    schedule.end_epoch()
+
+    with pytest.raises(EmptyEpoch):
+        schedule.end_epoch()
+
+    assert 1 == schedule.progress.epochs
+
+
+def test_progress_of_the_epoch(clock):
+    """`progress.epoch` is what was counted since the last epoch ended."""
+    schedule = Schedule("9 epochs", clock=clock)
+    schedule.advance(8, 2, 1, 1)
+    clock.now += 2
+    schedule.advance(3, 1, 1)
+
+    epoch = schedule.progress.epoch
+    assert (3, 1, 1, 0, 2.0) == (
+        epoch.records,
+        epoch.batches,
+        epoch.steps,
+        epoch.epochs,
+        epoch.seconds,
+    )

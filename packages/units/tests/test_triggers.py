@@ -1,0 +1,55 @@
+from fractions import Fraction
+
+import pytest
+
+from treadle_units import At, Batches, Epochs, Every, InvalidTrigger, Schedule
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: Every("1 epoch | 2 h"),
+            "a trigger takes one length, not 1 epoch | 2 h; use a trigger for each",
+        ),
+        (
+            lambda: Every("5 steps", offset=-1),
+            "the offset of every 5 steps is -1; give a number of steps, 0 or more",
+        ),
+        (
+            lambda: Every("5 steps", offset=Fraction(1, 2)),
+            "the offset of every 5 steps is 1/2; only epochs may be fractions",
+        ),
+        (
+            lambda: At(["1 epoch", "5 steps"]),
+            "At has lengths in epochs and steps; use a trigger for each unit",
+        ),
+        (lambda: At([]), "At has no lengths; give at least one, or None for never"),
+        (
+            lambda: Schedule("1 epoch", log=5),
+            (
+                "a trigger was made from 5; give a length such as '1 epoch', Every(...), At(...), "
+                "or None for never"
+            ),
+        ),
+    ],
+)
+def test_refused(make, message):
+    """What is not one length of one unit is no trigger."""
+    with pytest.raises(InvalidTrigger) as raised:
+        make()
+
+    assert message == str(raised.value)
+
+
+def test_values():
+    """Triggers are values: equal, hashable, and written as they were meant."""
+    triggers = {
+        Every("1 epoch", at_end=True): "1 epoch, at end",
+        Every(Batches(1000), offset=1): "1000 batches from 1",
+        At([Epochs(3), "1 epoch", "3 epochs"]): "at 1 epoch, 3 epochs",
+        At("2 batches"): "at 2 batches",
+    }
+
+    assert list(triggers.values()) == [str(trigger) for trigger in triggers]
+    assert Every(Epochs(1), at_end=True) in triggers
