@@ -1,0 +1,96 @@
+"""`dump`: a config as plain values, or as a file."""
+
+import importlib
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from treadle_config.codecs import Codecs
+from treadle_config.encode import encoded
+from treadle_config.errors import MissingExtra, TreadleConfigError
+from treadle_config.files import JSON_SUFFIXES, YAML_SUFFIXES
+
+_SAFE_TEXT = re.compile(r"[A-Za-z_/][A-Za-z0-9_/.-]*")
+_WORDS_OF_YAML = frozenset(
+    ["true", "false", "yes", "no", "on", "off", "null", "y", "n", "inf", "nan", "none"]
+)
+
+
+def dump(
+    config: Any, path: str | os.PathLike[str] | None = None, *, codecs: Codecs | None = None
+) -> dict[str, Any]:
+    """Write a config as plain values, and as a file if a path is given.
+
+    `load(type(config), dump(config)) == config`, through the file as well.
+
+    Args:
+        config: An instance of an attrs class or a dataclass.
+        path: A `.json`, `.yaml` or `.yml` file, replaced in one move if it exists.
+        codecs: How types that are not built in are written.
+
+    Returns:
+        Dicts, lists, text, numbers, bools and None, with every field in it, links included.
+
+    Raises:
+        MissingExtra: YAML was asked for and PyYAML is not installed.
+        SchemaError: A field's type cannot be written.
+        TreadleConfigError: The suffix is none of those.
+        OSError: The file cannot be written; what was there before still is.
+    """
+    schema = (codecs or Codecs()).schema
+    values: dict[str, Any] = encoded(schema, schema.root(type(config)), config)
+    if path is not None:
+        _write(Path(path), values)
+    return values
+
+
+def json_text(values: Any) -> str:
+    """Write plain values as JSON, with python's `Infinity` and `NaN` for what is not finite."""
+    return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+
+
+def yaml_text(values: Any) -> str:
+    """Write plain values as YAML in which all text that could be something else is quoted."""
+    try:
+        yaml: Any = importlib.import_module("yaml")
+    except ImportError:
+        raise MissingExtra(
+            "writing YAML needs PyYAML, which is not installed; pip install 'treadle-config[yaml]'"
+        ) from None
+
+    class Dumper(yaml.SafeDumper):  # type: ignore[misc]  # imported when it is needed
+        def ignore_aliases(self, _data: Any) -> bool:
+            return True
+
+    def text(dumper: Any, value: str) -> Any:
+        plain = _SAFE_TEXT.fullmatch(value) and value.lower() not in _WORDS_OF_YAML
+        style = None if plain else '"'
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Dumper.add_representer(str, text)
+    written: str = yaml.dump(values, Dumper=Dumper, sort_keys=False, allow_unicode=True)
+    return written
+
+
+def _write(path: Path, values: dict[str, Any]) -> None:
+    suffix = path.suffix.lower()
+    if suffix in JSON_SUFFIXES:
+        text = json_text(values)
+    elif suffix in YAML_SUFFIXES:
+        text = yaml_text(values)
+    else:
+        raise TreadleConfigError(
+            f"{path} has the suffix {suffix!r}; a config is written as .json, .yaml or .yml"
+        )
+    # Beside the file, so that the last step is one move within one file system.
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

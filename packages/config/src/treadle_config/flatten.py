@@ -1,0 +1,84 @@
+"""`flatten` and `diff`: a config by dotted path, for trackers and for comparing."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from attrs import NOTHING
+
+from treadle_config.codecs import Codecs
+from treadle_config.encode import is_tagged
+from treadle_config.plans import Choice, Dictionary, Items, Plan, Tuple, mapping_of, sequence_of
+from treadle_config.schema import Schema
+from treadle_config.settings import tag_of
+from treadle_config.tags import TAG_KEY
+from treadle_config.tree import join
+
+
+def flatten(config: Any, *, codecs: Codecs | None = None) -> dict[str, Any]:
+    """Lay a config out as one level: typed values by dotted path, in declared order.
+
+    A list of scalars is one value; a list with objects in it is laid out by index, as in
+    `layers[0].width`. A chosen subtype is the text of its tag, as in `optim.type`.
+
+    Args:
+        config: An instance of an attrs class or a dataclass.
+        codecs: For types that are not built in; what lies within them is left alone.
+    """
+    schema = (codecs or Codecs()).schema
+    return dict(flat(schema, schema.root(type(config)), config, ""))
+
+
+def diff(old: Any, new: Any, *, codecs: Codecs | None = None) -> dict[str, tuple[Any, Any]]:
+    """Say what differs between two configs: `{path: (old, new)}`, sorted by path.
+
+    Args:
+        old: One config.
+        new: Another; it may be of another class.
+        codecs: For types that are not built in.
+
+    Returns:
+        Only what differs. Where a path exists on one side only, the other is `attrs.NOTHING`.
+        Two NaNs do not differ.
+    """
+    before, after = flatten(old, codecs=codecs), flatten(new, codecs=codecs)
+    pairs = {
+        path: (before.get(path, NOTHING), after.get(path, NOTHING))
+        for path in sorted(before.keys() | after.keys())
+    }
+    return {path: pair for path, pair in pairs.items() if not _same(*pair)}
+
+
+def flat(schema: Schema, plan: Plan, value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """The paths and values of `flatten`, below a path."""
+    mapping, sequence = mapping_of(plan), sequence_of(plan)
+    if isinstance(mapping, Choice) and isinstance(value, mapping.classes):
+        if is_tagged(schema, mapping, value):
+            yield join(path, TAG_KEY), tag_of(type(value))
+        for key, field in schema.of_class(type(value)).fields.items():
+            yield from flat(schema, field.plan, getattr(value, field.name), join(path, key))
+    elif isinstance(mapping, Dictionary) and isinstance(value, dict) and value:
+        for key, child in value.items():
+            text = str(mapping.key.encode(key))
+            yield from flat(schema, mapping.value, child, join(path, text))
+    elif (
+        sequence is not None
+        and isinstance(value, list | tuple)
+        and value
+        and _holds_objects(sequence)
+    ):
+        for index, item in enumerate(value):
+            yield from flat(schema, sequence.plan_at(index), item, f"{path}[{index}]")
+    else:
+        yield path, value
+
+
+def _holds_objects(plan: Items | Tuple) -> bool:
+    items = plan.items if isinstance(plan, Tuple) else (plan.item,)
+    return any(mapping_of(item) is not None for item in items)
+
+
+def _same(old: Any, new: Any) -> bool:
+    if old is new or (old != old and new != new):  # noqa: PLR0124  # NaN
+        return True
+    # 3 in a float field is read back as 3.0; but 1 is not True.
+    return isinstance(old, bool) is isinstance(new, bool) and bool(old == new)

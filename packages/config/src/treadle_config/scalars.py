@@ -1,0 +1,149 @@
+"""Strict scalars: one decoding by declared type, the same from every source.
+
+Text is matched by our own patterns, since python's `int()` and `float()` also take digits of
+other scripts, surrounding blanks, and the word `infinity`.
+"""
+
+import math
+import operator
+import re
+from decimal import Decimal
+from typing import Any
+
+from treadle_config.tree import NULL_WORDS, Plain, Verbatim
+
+_DIGITS = r"[0-9](?:_?[0-9])*"
+_INTEGER = re.compile(rf"[+-]?{_DIGITS}")
+_NUMBER = re.compile(rf"[+-]?(?:{_DIGITS}\.?(?:{_DIGITS})?|\.{_DIGITS})(?:[eE][+-]?[0-9]+)?")
+_NOT_FINITE = re.compile(r"[+-]?\.?inf|\.?nan", re.IGNORECASE)
+_LARGEST_EXPONENT = 400
+"""`int(Decimal("1e9999999"))` would run for minutes; no float reaches beyond 308."""
+
+_TRUE_WORDS = frozenset({"true", "yes", "on", "1"})
+_FALSE_WORDS = frozenset({"false", "no", "off", "0"})
+BOOL_WORDS = _TRUE_WORDS | _FALSE_WORDS
+
+
+class Mismatch(Exception):
+    """A value does not fit its type; the hint, if any, says more than the type does."""
+
+    def __init__(self, hint: str = "") -> None:
+        super().__init__(hint)
+        self.hint = hint
+
+
+def decode_int(content: Any) -> int:
+    """Read an int: `32`, `32.0`, `1e3`, `1_000`, never `32.7` or a bool."""
+    if isinstance(content, str):
+        if _INTEGER.fullmatch(content):
+            return _int_of_digits(content)
+        return _int_of_number(content)
+    if isinstance(content, float):
+        if content.is_integer():
+            return int(content)
+        raise Mismatch
+    if isinstance(content, bool) or not hasattr(content, "__index__"):
+        raise Mismatch
+    return _index(content)
+
+
+def decode_integer_text(content: Any) -> int:
+    """Read an int beside a float in a union: `1.0` and `1e3` are the float's."""
+    if isinstance(content, str) and not _INTEGER.fullmatch(content):
+        raise Mismatch
+    if isinstance(content, float):
+        raise Mismatch
+    return decode_int(content)
+
+
+def decode_float(content: Any) -> float:
+    """Read a float: any number, `inf` and `nan`, never a bool."""
+    if isinstance(content, str):
+        if _NUMBER.fullmatch(content):
+            number = float(content)
+            if math.isinf(number):
+                raise Mismatch("too large for a float; write inf to mean infinity")
+            return number
+        if _NOT_FINITE.fullmatch(content):
+            return float(content.replace(".", ""))
+        raise Mismatch
+    if isinstance(content, bool) or not isinstance(content, int | float):
+        raise Mismatch
+    try:
+        return float(content)
+    except OverflowError:
+        raise Mismatch("too large for a float; write inf to mean infinity") from None
+
+
+def decode_bool(content: Any) -> bool:
+    """Read a bool: `True`, `1`, or one of the eight words, whatever their case."""
+    if isinstance(content, bool):
+        return content
+    if isinstance(content, int) and content in (0, 1):
+        return bool(content)
+    if isinstance(content, str):
+        word = content.lower()
+        if word in _TRUE_WORDS:
+            return True
+        if word in _FALSE_WORDS:
+            return False
+    raise Mismatch("write true or false")
+
+
+def decode_bool_word(content: Any) -> bool:
+    """Read a bool beside a number in a union: `1` and `0` are the number's."""
+    if isinstance(content, bool) or (isinstance(content, str) and content not in ("0", "1")):
+        return decode_bool(content)
+    raise Mismatch
+
+
+def decode_str(content: Any) -> str:
+    """Read text as it was written; only a plain null in a file is not text."""
+    if isinstance(content, Plain) and content in NULL_WORDS:
+        raise Mismatch(f'write "{content}" in quotes to mean the text')
+    if isinstance(content, str):
+        return str(content)
+    raise Mismatch
+
+
+def decode_anything(content: Any) -> Any:
+    """Read a value of no declared type: what plain text says by YAML 1.2's core schema."""
+    if not isinstance(content, Plain | Verbatim):
+        return content
+    if isinstance(content, Plain) and content in NULL_WORDS:
+        return None
+    if content.lower() in ("true", "false"):
+        return content.lower() == "true"
+    for decode in (decode_integer_text, decode_float):
+        try:
+            return decode(content)
+        except Mismatch:
+            continue
+    return str(content)
+
+
+def _int_of_digits(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:  # CPython refuses more than 4300 digits
+        raise Mismatch(str(error)) from None
+
+
+def _int_of_number(text: str) -> int:
+    if not _NUMBER.fullmatch(text):
+        raise Mismatch
+    exponent = re.split("[eE]", text)[1:]
+    if len(text) > _LARGEST_EXPONENT or (exponent and abs(int(exponent[0])) > _LARGEST_EXPONENT):
+        raise Mismatch("too large")
+    # Not through float: int(float("1e23")) is 99999999999999991611392.
+    number = Decimal(text)
+    if number != number.to_integral_value():
+        raise Mismatch
+    return int(number)
+
+
+def _index(content: Any) -> int:
+    try:
+        return operator.index(content)
+    except TypeError:
+        raise Mismatch from None

@@ -1,0 +1,72 @@
+"""`setting`: what a schema says about a field or a class beyond its type."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeVar, overload
+
+from attrs import frozen
+
+_SETTING_KEY = "treadle_config.setting"
+_TAG_ATTRIBUTE = "__treadle_config_tag__"
+
+Class = TypeVar("Class", bound=type)
+Merge = Literal["append", "replace"]
+
+
+@frozen
+class Setting:
+    """What `setting` said of one field."""
+
+    help: str = ""
+    merge: Merge | None = None
+
+
+@overload
+def setting(*, tag: str) -> Callable[[Class], Class]: ...
+@overload
+def setting(*, help: str = ..., merge: Merge | None = ...) -> dict[str, Any]: ...
+def setting(*, help: str = "", merge: Merge | None = None, tag: str | None = None) -> Any:
+    """Describe a field, as its metadata, or name a class, as its decorator.
+
+    ```python
+    root: Path = field(default=Path("data"), metadata=setting(help="where the files are"))
+
+    @setting(tag="adam-w")      # instead of the lower-cased class name
+    @frozen
+    class AdamW: ...
+    ```
+
+    Args:
+        help: One line for the help page; it goes before the field's docstring.
+        merge: How a stronger layer meets a weaker one. `"append"` (lists only) adds its items
+            to the weaker layer's, the default included. `"replace"` (mappings only) drops
+            the weaker layer's keys. Otherwise a list replaces and a mapping merges.
+        tag: What `type:` says to choose the class; only as a decorator, alone.
+
+    Returns:
+        Metadata for `attrs.field` or `dataclasses.field`; with `tag`, a class decorator.
+
+    Raises:
+        TypeError: `tag` was given together with the others.
+    """
+    if tag is None:
+        return {_SETTING_KEY: Setting(help, merge)}
+    if help or merge:
+        raise TypeError("setting(tag=...) decorates a class and takes nothing beside the tag")
+
+    def name(cls: Class) -> Class:
+        setattr(cls, _TAG_ATTRIBUTE, tag)
+        return cls
+
+    return name
+
+
+def setting_of(metadata: Mapping[Any, Any]) -> Setting:
+    """Read what `setting` left in a field's metadata."""
+    found = metadata.get(_SETTING_KEY)
+    return found if isinstance(found, Setting) else Setting()
+
+
+def tag_of(cls: type) -> str:
+    """The tag that chooses a class; it is not inherited by subclasses."""
+    # Of the class itself: a subclass that is not named takes its own class name.
+    return str(cls.__dict__.get(_TAG_ATTRIBUTE, cls.__name__.lower()))

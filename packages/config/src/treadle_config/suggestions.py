@@ -1,0 +1,34 @@
+"""The nearest valid name, for messages."""
+
+from collections.abc import Iterable
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The one known name that is most like the given one, if any is alike."""
+    # Imported here: only a mistake needs it.
+    from difflib import get_close_matches
+
+    found = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def nearest_path(path: str, known: Iterable[str]) -> str | None:
+    """The one known dotted path that was probably meant.
+
+    First a like name beside it, then the right name at another level, then a like path.
+    """
+    paths = list(known)
+    parent, _, name = path.rpartition(".")
+    beside = [one for one in paths if one.rpartition(".")[0] == parent]
+    best = nearest(name, [one.rpartition(".")[2] for one in beside])
+    if best is not None:
+        return f"{parent}.{best}" if parent else best
+    elsewhere = [one for one in paths if one.rpartition(".")[2] == name]
+    if elsewhere:
+        return min(elsewhere, key=lambda one: (one.count("."), one))
+    return nearest(path, paths)
+
+
+def did_you_mean(best: str | None) -> str:
+    """The suggestion as a question, or nothing."""
+    return f"did you mean {best}?" if best else ""

@@ -1,0 +1,52 @@
+"""Tags: which class a mapping's `type:` chooses, subclasses defined later included."""
+
+import inspect
+from collections.abc import Iterable
+
+from treadle_config.declared_fields import is_class
+from treadle_config.settings import tag_of
+
+TAG_KEY = "type"
+
+
+def subclasses(classes: Iterable[type]) -> dict[str, list[type]]:
+    """The classes and all their live subclasses, by tag, in order of definition.
+
+    Abstract ones are left out. More than one class for a tag is an error only once that tag
+    is chosen.
+    """
+    found: dict[str, list[type]] = {}
+    waiting = list(classes)
+    seen: set[type] = set()
+    while waiting:
+        cls = waiting.pop(0)
+        if cls in seen:
+            continue
+        seen.add(cls)
+        live = [one for one in _subclasses(cls) if not _is_twin(one)]
+        waiting.extend(live)
+        if is_class(cls) and not inspect.isabstract(cls):
+            found.setdefault(tag_of(cls), []).append(cls)
+    return found
+
+
+def _is_twin(cls: type) -> bool:
+    """Whether a class is what a decorator with slots left behind when it made a new one.
+
+    Such a class lives on in `__subclasses__()` until the garbage collector comes by.
+    """
+    if "__attrs_attrs__" in cls.__dict__ or "__slots__" in cls.__dict__:
+        return False
+    return any(
+        other is not cls
+        and other.__qualname__ == cls.__qualname__
+        and other.__module__ == cls.__module__
+        and "__slots__" in other.__dict__
+        for base in cls.__bases__
+        for other in _subclasses(base)
+    )
+
+
+def _subclasses(cls: type) -> list[type]:
+    # Through the metaclass, so that for `type` itself it does not fail.
+    return type.__subclasses__(cls)

@@ -1,0 +1,273 @@
+"""Problems: all at once, each with its path, its source, and what to do."""
+
+import dataclasses
+
+import pytest
+from attrs import field, frozen
+from attrs.validators import gt
+
+from treadle_config import ConfigError, Source, link, load
+
+
+def test_every_problem_is_reported_at_once_in_a_stable_order(schemas, written):
+    """Eight mistakes in one file and on the command line are eight problems in one error."""
+    pytest.importorskip("yaml", reason="needs the extra treadle-config[yaml]")
+    name = written(
+        "cfg.yaml",
+        "optim:\n  lrr: 1\n  lr: xx\ndata: {batch_size: -1, workers: -2}\n"
+        "mode: medium\nlayers: [1, a]\nmodee: 3\n",
+    )
+
+    with pytest.raises(ConfigError) as caught:
+        load(schemas.Config, name, argv=["--data.root"])
+
+    assert (
+        "8 problems in the configuration:\n"
+        "  optim.lrr (file cfg.yaml:2): expected a field of Adam, got 'lrr'; "
+        "did you mean optim.lr?\n"
+        "  optim.lr (file cfg.yaml:3): expected float, got xx\n"
+        "  data.batch_size (file cfg.yaml:4): expected a value that its validator takes, got -1; "
+        "'batch_size' must be > 0: -1\n"
+        "  data.workers (file cfg.yaml:4): expected a value that its validator takes, got -2; "
+        "'workers' must be >= 0: -2\n"
+        "  mode (file cfg.yaml:5): expected one of fast, slow, got medium\n"
+        "  layers[1] (file cfg.yaml:6): expected int, got a\n"
+        "  modee (file cfg.yaml:7): expected a field of Config, got 'modee'; did you mean mode?\n"
+        "  data.root (cli --data.root): expected Path, got nothing"
+    ) == str(caught.value)
+
+
+def test_a_problem_says_its_parts(schemas):
+    """path, source, got, expected and hint can be read one by one."""
+    with pytest.raises(ConfigError) as caught:
+        load(schemas.Config, argv=["--seed", "None"])
+
+    (problem,) = caught.value.problems
+
+    assert ("seed", Source("cli", "--seed"), "None", "int | null", "write null for None") == (
+        problem.path,
+        problem.source,
+        problem.got,
+        problem.expected,
+        problem.hint,
+    )
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (
+            "--batch-size 3",
+            (
+                "batch_size (cli --batch-size): expected the flag of a setting, got '--batch-size'; "
+                "did you mean --data.batch-size?"
+            ),
+        ),
+        (
+            "--optim.momentum .4",
+            (
+                "optim.momentum (cli --optim.momentum): expected a field of Adam, got 'momentum'; "
+                "momentum is a field of SGD; choose it with optim.type = sgd"
+            ),
+        ),
+        (
+            "--optim.type sgdd",
+            "optim.type (cli --optim.type): expected one of adam, sgd, got sgdd; did you mean sgd?",
+        ),
+        (
+            "--until 10",
+            "until (cli --until): expected Span, got 10; write a span as '10 epochs', not '10'",
+        ),
+        (
+            "--data 3",
+            "data (cli --data): expected Data as a JSON object, got 3",
+        ),
+        (
+            "--data {",
+            "data (cli --data): expected JSON, got {; a key in double quotes is missing",
+        ),
+        (
+            "--optim.betas 0.9",
+            (
+                "optim.betas (cli --optim.betas): expected tuple[float, float], got a list; "
+                "it has 1 item instead of 2"
+            ),
+        ),
+        (
+            "--precision fp8",
+            "precision (cli --precision): expected one of FP32, BF16, got fp8",
+        ),
+        (
+            "--data.splits.train much",
+            "data.splits.train (cli --data.splits.train): expected float, got much",
+        ),
+    ],
+)
+def test_a_message_says_what_was_seen_what_was_expected_and_what_to_do(
+    argv, expected, schemas, said
+):
+    """Each condition has one message."""
+    assert [expected] == said(load, schemas.Config, argv=argv.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("optim:\n", "optim (file a.yaml:1): expected Adam | SGD, got null"),
+        ("data: 3\n", "data (file a.yaml:1): expected Data, got 3"),
+        ("data: {batch_size: null}\n", "data.batch_size (file a.yaml:1): expected int, got null"),
+        ("name: ~\n", "name (file a.yaml:1): expected str, got null"),
+        (
+            "batch_size: 8\n",
+            "batch_size (file a.yaml:1): expected a field of Config, got 'batch_size'",
+        ),
+        ("layers: 5\n", "layers (file a.yaml:1): expected list[int], got 5"),
+    ],
+)
+def test_a_file_is_as_strict(text, expected, schemas, said, written):
+    """An empty value, a scalar for an object and a field at the wrong level are problems."""
+    pytest.importorskip("yaml", reason="needs the extra treadle-config[yaml]")
+    name = written("a.yaml", text)
+
+    (actual,) = said(load, schemas.Config, name)
+
+    assert expected == actual.partition(";")[0]
+
+
+def test_a_missing_value_says_how_to_give_it(said):
+    """A field without a default is named with its flag."""
+
+    @frozen
+    class Inner:
+        data_dir: str
+        size: int = field(validator=gt(0))
+
+    @frozen
+    class Outer:
+        inner: Inner
+        other: Inner | None = None
+
+    actual = [said(load, Outer, argv=["--inner.size", "-1"]), said(load, Outer)]
+
+    hint = "it has no default; give it in a file, in code, or as --inner"
+    assert [
+        [
+            f"inner.data_dir: expected str, got nothing; {hint}.data-dir",
+            (
+                "inner.size (cli --inner.size): expected a value that its validator takes, got -1; "
+                "'size' must be > 0: -1"
+            ),
+        ],
+        [f"inner: expected Inner, got nothing; {hint}"],
+    ] == actual
+
+
+def test_what_a_class_refuses_as_a_whole_is_a_problem_of_the_class(said):
+    """`__attrs_post_init__`, `__post_init__` and converters are reported at their path."""
+
+    @frozen
+    class Post:
+        a: int = 1
+
+        def __attrs_post_init__(self):
+            raise ValueError("a is never right")
+
+    @dataclasses.dataclass(frozen=True)
+    class PlainPost:
+        a: int = 1
+
+        def __post_init__(self):
+            raise ValueError("nor is this")
+
+    def three(text: str) -> int:
+        return {"three": 3}[text]
+
+    @frozen
+    class Outer:
+        post: Post = field(factory=lambda: None)
+        plain: PlainPost | None = None
+        number: int = field(default="three", converter=three)
+
+    actual = said(load, Outer, argv=["--post.a", "2", "--plain.a", "2", "--number", "four"])
+
+    assert [
+        (
+            "post (cli --post.a): expected values that make a Post, got values that it refuses; "
+            "a is never right"
+        ),
+        (
+            "plain (cli --plain.a): expected values that make a PlainPost, got values that it "
+            "refuses; nor is this"
+        ),
+        "number (cli --number): expected int, got four; KeyError: four",
+    ] == actual
+
+
+def test_a_validator_that_looks_at_a_bad_field_is_no_second_problem(said):
+    """The problem is the field that is bad, not the validator that misses it."""
+
+    @frozen
+    class Pair:
+        low: int = 10
+        high: int = field(default=11)
+        between: int = link(lambda low, high: low + (high - low) // 2, "low", "high")
+
+        @high.validator
+        def _above(self, _attribute, value):
+            if value <= self.low:
+                raise ValueError("high must be above low")
+
+    actual = [
+        said(load, Pair, argv=["--low", "x", "--high", "5"]),
+        said(load, Pair, argv=["--low", "15"]),
+    ]
+
+    assert [
+        ["low (cli --low): expected int, got x"],
+        [
+            (
+                "high (default): expected a value that its validator takes, got 11; "
+                "high must be above low"
+            )
+        ],
+    ] == actual
+
+
+def test_an_element_that_cannot_be_read_is_one_problem(said):
+    """A scalar where a list of objects is wanted."""
+
+    @frozen
+    class Block:
+        width: int = 1
+
+    @frozen
+    class Net:
+        blocks: list[Block] = field(factory=list)
+
+    actual = said(load, Net, argv=["--blocks", "3"])
+
+    assert ["blocks[0] (cli --blocks): expected Block as a JSON object, got 3"] == actual
+
+
+def test_a_long_value_is_cut_short(said, schemas):
+    """A message is a line."""
+    (actual,) = said(load, schemas.Config, argv=["--seed", "x" * 100])
+
+    assert f"seed (cli --seed): expected int | null, got {'x' * 59}…" == actual
+
+
+def test_a_choice_without_a_default_asks_for_a_tag(schemas, said):
+    """A union of classes with no default cannot be guessed from its fields."""
+
+    @frozen
+    class Needs:
+        optim: schemas.Adam | schemas.SGD
+
+    actual = said(load, Needs, argv=["--optim.lr", "3"])
+
+    assert [
+        (
+            "optim (cli --optim.lr): expected Adam | SGD, got no choice; "
+            "choose one with optim.type: adam, sgd"
+        )
+    ] == actual

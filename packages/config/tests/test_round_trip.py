@@ -1,0 +1,176 @@
+"""dump, then load, is the identity."""
+
+import datetime as dt
+import enum
+import math
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from attrs import asdict, field, frozen
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from treadle_config import TreadleConfigError, diff, dump, load
+
+
+class Mode(enum.Enum):
+    FAST = "slow"
+    SLOW = "fast"
+
+
+@frozen
+class Leaf:
+    number: float = 0.0
+    text: str = ""
+
+
+@frozen
+class Other:
+    text: str | None = "a"
+    either: int | float | str | bool | None = None
+
+
+@frozen
+class Whole:
+    required: int
+    one: Leaf | Other = Leaf()
+    many: list[Leaf | Other] = field(factory=list)
+    by_name: dict[str, Leaf] = field(factory=dict)
+    by_number: dict[int, float | None] = field(factory=dict)
+    pair: tuple[int, str] = (1, "a")
+    unordered: frozenset[int] = frozenset()
+    mode: Mode = Mode.FAST
+    literal: Literal[1, "1", True] | None = 1
+    path: Path = Path("a")
+    when: dt.datetime | None = None
+    ratio: Fraction = Fraction(1, 2)
+    maybe: Leaf | None = Leaf(3)
+    flag: bool | None = True
+
+
+texts = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=8
+) | st.sampled_from(
+    ["no", "null", "~", "1e-3", "1_000", "0x1F", "12:30", " lead", "#x", "a: b", "", "true", "nan"]
+)
+floats = st.floats(allow_nan=False)
+leafs = st.builds(Leaf, floats, texts)
+others = st.builds(
+    Other, st.none() | texts, st.none() | st.booleans() | st.integers() | floats | texts
+)
+wholes = st.builds(
+    Whole,
+    required=st.integers(),
+    one=leafs | others,
+    many=st.lists(leafs | others, max_size=2),
+    by_name=st.dictionaries(texts, leafs, max_size=2),
+    by_number=st.dictionaries(st.integers(), st.none() | floats, max_size=2),
+    pair=st.tuples(st.integers(), texts),
+    unordered=st.frozensets(st.integers(), max_size=3),
+    mode=st.sampled_from(Mode),
+    literal=st.sampled_from([1, "1", None, True]),
+    path=texts.filter(lambda text: "\0" not in text).map(Path),
+    # ISO 8601 has no word for the second pass through an hour, python's fold.
+    when=st.none() | st.datetimes().map(lambda when: when.replace(fold=0)),
+    ratio=st.fractions(),
+    maybe=st.none() | leafs,
+    flag=st.none() | st.booleans(),
+)
+
+
+def typed(config: Whole) -> str:
+    """The config with its types showing: `1 == True == 1.0` would hide a loss."""
+
+    def ordered(_instance, _field, value):
+        return sorted(value) if isinstance(value, frozenset) else value
+
+    return repr(asdict(config, value_serializer=ordered))
+
+
+@given(wholes)
+@settings(max_examples=150)
+def test_a_dict_is_read_back_as_it_was(config):
+    """Every value, with its type."""
+    assert typed(config) == typed(load(Whole, dump(config)))
+
+
+@given(wholes)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_json_is_read_back_as_it_was(tmp_path, config):
+    """Every value, with its type."""
+    path = tmp_path / "a.json"
+
+    dump(config, path)
+
+    assert typed(config) == typed(load(Whole, path))
+
+
+@given(wholes)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_yaml_is_read_back_as_it_was(tmp_path, config):
+    """Every value, with its type."""
+    pytest.importorskip("yaml", reason="needs the extra treadle-config[yaml]")
+    path = tmp_path / "a.yaml"
+
+    dump(config, path)
+
+    assert typed(config) == typed(load(Whole, path))
+
+
+@pytest.mark.parametrize("text", ["no", "null", "~", "1e-3", "1_000", "0x1F", "1", "nan", ".inf"])
+def test_text_that_looks_like_something_else_is_quoted_in_yaml(text, tmp_path):
+    """In a union with numbers, only quotes keep it text."""
+    pytest.importorskip("yaml", reason="needs the extra treadle-config[yaml]")
+    path = tmp_path / "a.yaml"
+    dump(Other(either=text), path)
+
+    assert text == load(Other, path).either
+
+
+@pytest.mark.parametrize("suffix", ["json", "yaml"])
+@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan])
+def test_what_is_not_finite_is_read_back(number, suffix, tmp_path):
+    """In JSON it is python's own word for it."""
+    if suffix == "yaml":
+        pytest.importorskip("yaml", reason="needs the extra treadle-config[yaml]")
+    config = Whole(1, one=Leaf(number))
+    path = tmp_path / f"a.{suffix}"
+
+    dump(config, path)
+
+    assert {} == diff(config, load(Whole, path))
+
+
+def test_a_none_over_a_default_is_kept(schemas, tmp_path):
+    """None is a value."""
+    config = schemas.Config(seed=None)
+
+    dump(config, tmp_path / "a.json")
+
+    assert None is load(schemas.Config, tmp_path / "a.json").seed
+
+
+def test_a_file_that_cannot_be_written_leaves_what_was_there(schemas, tmp_path):
+    """Neither a wrong suffix nor a folder in the way leaves a half-written file."""
+    (tmp_path / "a.json").write_text("before")
+    (tmp_path / "b.json").mkdir()
+
+    with pytest.raises(TreadleConfigError) as caught:
+        dump(schemas.Config(), tmp_path / "a.toml")
+    with pytest.raises(OSError, match="directory"):
+        dump(schemas.Config(), tmp_path / "b.json")
+
+    assert (
+        ["a.json", "b.json"],
+        "before",
+        (
+            f"{tmp_path / 'a.toml'} has the suffix '.toml'; a config is written as "
+            ".json, .yaml or .yml"
+        ),
+    ) == (
+        sorted(one.name for one in tmp_path.iterdir()),
+        (tmp_path / "a.json").read_text(),
+        str(caught.value),
+    )
