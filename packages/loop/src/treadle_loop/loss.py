@@ -1,0 +1,191 @@
+"""What a step returns: a loss, and what it is a mean over."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from numbers import Real
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from treadle_loop.errors import InvalidSetting, LossNotATensor, UnreducedLoss, UnreducedMetric
+from treadle_loop.records import count_records
+
+Weight = int | float | Tensor
+"""What a mean is over: a number, or a 0-dim tensor that stays on its device."""
+
+COUNTED_BY_THE_ENGINE = ("records", "batches", "steps", "epochs")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mean:
+    """A metric that is a mean over something other than what the loss is a mean over.
+
+    Args:
+        value: the mean, as a 0-dim tensor or a number.
+        weight: how many things it is a mean over, not negative.
+
+    Raises:
+        InvalidSetting: the weight is not such a number.
+    """
+
+    value: Tensor | float
+    weight: Weight
+
+    def __post_init__(self) -> None:
+        _check_weight(self.weight)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loss:
+    """A loss with what is needed to average it exactly.
+
+    Args:
+        value: the loss, one value, as the tensor that the computation left it in. Only an
+            evaluation may give a python number.
+        weight: what `value` is a mean over: the number of records (which is the default), of
+            tokens, or the sum of the records' weights; a number or a 0-dim tensor on any device,
+            not negative. A batch of weight 0 counts for nothing, whatever its value; give a plain
+            0 where the value is not finite, since a tensor is not read.
+        records: how many records the batch holds; by default they are counted in the batch.
+        counts: further integers that are known on the host, such as `{"tokens": 512}`; they are
+            summed into `Update.counts`.
+        metrics: further values by name, averaged with `weight`, or as a `Mean` with a weight of
+            their own.
+
+    Raises:
+        InvalidSetting: a weight or a count is not such a number, or a count has a name that the
+            engine counts itself.
+    """
+
+    value: Tensor | float
+    weight: Weight | None = None
+    records: int | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    metrics: Mapping[str, Tensor | float | Mean] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.weight is not None:
+            _check_weight(self.weight)
+        if self.records is not None:
+            _check_count("records", self.records)
+        for name, count in self.counts.items():
+            if name in COUNTED_BY_THE_ENGINE:
+                raise InvalidSetting(
+                    f"Loss.counts has {name!r}, which the engine counts itself; "
+                    + ("give Loss(records=...)" if name == "records" else "leave it out"),
+                )
+            _check_count(f"counts[{name!r}]", count)
+
+
+class Outcome(NamedTuple):
+    """What one batch came to, every blank filled in and without a gradient.
+
+    Attributes:
+        value: the loss, detached.
+        weight: what `value` is a mean over.
+        records: how many records the batch held.
+        counts: further counts.
+        metrics: further means.
+    """
+
+    value: Tensor | float
+    weight: Weight
+    records: int
+    counts: Mapping[str, int]
+    metrics: Mapping[str, Mean]
+
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+def read_outcome(returned: Any, batch: Any) -> tuple[Tensor | float, Outcome]:
+    """The loss that the step returned, and the same without a gradient, with every blank filled in.
+
+    Raises:
+        LossNotATensor: it is neither a loss nor a number.
+        UnreducedLoss: the loss has more than one value.
+        UnreducedMetric: a metric has more than one value.
+        RecordsUnknown: the batch does not say how many records it holds.
+        RecordsDisagree: the arrays of the batch have different leading sizes.
+    """
+    if isinstance(returned, Tensor):  # first and without a Loss: this is the hot path
+        if returned.ndim:
+            returned = _single(returned)
+        records = count_records(batch)
+        return returned, Outcome(returned.detach(), records, records, _NOTHING, _NOTHING)
+    loss = returned if isinstance(returned, Loss) else Loss(returned)
+    value: Any = loss.value
+    if isinstance(value, Tensor):
+        value = _single(value)
+    elif not is_number(value):
+        raise LossNotATensor(
+            f"the step returned {_a(returned)} where a loss was expected; return the loss as a "
+            "tensor, or a Loss(value, ...)",
+        )
+    records = count_records(batch) if loss.records is None else loss.records
+    weight = records if loss.weight is None else _plain(loss.weight)
+    metrics = {name: _metric(name, metric, weight) for name, metric in loss.metrics.items()}
+    detached = value.detach() if isinstance(value, Tensor) else value
+    return value, Outcome(detached, weight, records, loss.counts, metrics)
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a real number, numpy's included, and no truth value."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _single(value: Tensor) -> Tensor:
+    if value.numel() != 1:
+        raise UnreducedLoss(
+            f"the loss has shape {tuple(value.shape)}, and one value was expected; reduce it with "
+            ".mean(), or with .sum() / n and Loss(value, weight=n). From nn.DataParallel it is one "
+            "loss a device, to be weighted by each device's records",
+        )
+    return value.reshape(())
+
+
+def _metric(name: str, metric: Tensor | float | Mean, weight: Weight) -> Mean:
+    mean = metric if isinstance(metric, Mean) else Mean(metric, weight)
+    value = mean.value
+    if not isinstance(value, Tensor):
+        return Mean(value, _plain(mean.weight))
+    if value.numel() != 1:
+        raise UnreducedMetric(
+            f"the metric {name!r} has shape {tuple(value.shape)}, and one value was expected; "
+            "reduce it, for instance with .mean()",
+        )
+    return Mean(value.detach().reshape(()), _plain(mean.weight))
+
+
+def _plain(weight: Weight) -> Weight:
+    return weight.detach().reshape(()) if isinstance(weight, Tensor) else weight
+
+
+def _check_weight(weight: Any) -> None:
+    if isinstance(weight, Tensor):
+        if weight.numel() == 1:
+            return
+        seen = f"a tensor of shape {tuple(weight.shape)}"
+    else:
+        if is_number(weight) and 0 <= weight < math.inf:
+            return
+        seen = repr(weight)
+    raise InvalidSetting(
+        f"a weight is {seen}, and a finite number that is not negative, or a 0-dim tensor of one, "
+        "was expected: what the value is a mean over",
+    )
+
+
+def _check_count(name: str, count: Any) -> None:
+    if type(count) is not int or count < 0:
+        raise InvalidSetting(
+            f"Loss.{name} is {count!r}, and an int of at least 0 was expected: counts are kept on "
+            "the host",
+        )
+
+
+def _a(value: Any) -> str:
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"

@@ -1,0 +1,144 @@
+"""One pass over a loader, in windows of batches: one window for each optimizer step."""
+
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from typing import Any, Protocol
+
+from treadle_loop.errors import WrongLength
+
+
+class Window(Protocol):
+    """The batches of one optimizer step."""
+
+    planned: int
+    """How many batches are expected; there are fewer where a pass without a length ends early."""
+    last: bool
+    """Whether this window ends its pass; certain once `drawn` was called."""
+
+    def draw(self) -> Iterator[Any]:
+        """The window's batches, each taken from the loader only when it is asked for."""
+        ...
+
+    def drawn(self, batches: int) -> None:
+        """Learn that the window is complete: all its batches are computed, and this many they were."""
+        ...
+
+
+class Pass(Window, Protocol):
+    """A pass over a loader, which is one window after another."""
+
+    def begin(self) -> bool:
+        """Start the next window; False where the pass is over."""
+        ...
+
+
+class GivenWindow:
+    """A window whose batches are all there, and that belongs to no pass."""
+
+    __slots__ = ("_batches", "last", "planned")
+
+    def __init__(self, batches: list[Any]) -> None:
+        self._batches = batches
+        self.planned = len(batches)
+        self.last = False
+
+    def draw(self) -> Iterator[Any]:
+        """The window's batches."""
+        return iter(self._batches)
+
+    def drawn(self, batches: int) -> None:
+        """There is nothing to learn."""
+
+
+class SizedPass:
+    """A pass over a loader with a length, which says beforehand which window is the last.
+
+    Nothing is drawn ahead, so whatever draws random numbers between two updates changes nothing in
+    the order of the draws: they are those of the loop `for batch in loader`. The length is held to
+    its word.
+    """
+
+    __slots__ = ("_accumulate", "_iterator", "_length", "_seen", "last", "planned")
+
+    def __init__(self, loader: Iterable[Any], length: int, accumulate: int) -> None:
+        self._iterator = iter(loader)
+        self._length = length
+        self._accumulate = accumulate
+        self._seen = 0
+        self.planned = 0
+        self.last = False
+
+    def begin(self) -> bool:
+        """Start the next window; False where the pass is over.
+
+        Raises:
+            WrongLength: the loader has more batches than it promised.
+        """
+        remaining = self._length - self._seen
+        if remaining > 0:
+            self.planned = min(self._accumulate, remaining)
+            self.last = self.planned == remaining
+            return True
+        for _ in self._iterator:
+            raise WrongLength(
+                f"the loader yielded batch {self._seen + 1}, but its len is {self._length}; mend "
+                "its __len__, or leave it out: a loader may have none",
+            )
+        return False
+
+    def draw(self) -> Iterator[Any]:
+        """The window's batches."""
+        return islice(self._iterator, self.planned)
+
+    def drawn(self, batches: int) -> None:
+        """Count them.
+
+        Raises:
+            WrongLength: the loader has fewer batches than it promised.
+        """
+        self._seen += batches
+        if batches < self.planned:
+            raise WrongLength(
+                f"the loader ended after batch {self._seen}, but its len is {self._length}; mend "
+                "its __len__, or leave it out: a loader may have none",
+            )
+
+
+class UnsizedPass:
+    """A pass over a loader without a length: one batch is drawn ahead, to know the last window.
+
+    It is drawn when the window's batches have been computed, before the optimizer steps, so that a
+    body between two updates finds nothing half done.
+    """
+
+    __slots__ = ("_ahead", "_iterator", "last", "planned")
+
+    def __init__(self, loader: Iterable[Any], accumulate: int) -> None:
+        self._iterator = iter(loader)
+        self._ahead = list(islice(self._iterator, 1))
+        self.planned = accumulate
+        self.last = not self._ahead
+
+    def begin(self) -> bool:
+        """Start the next window; False where the pass is over."""
+        return not self.last
+
+    def draw(self) -> Iterator[Any]:
+        """The window's batches, fewer than planned where the loader ends."""
+        ahead, self._ahead = self._ahead, []
+        return chain(ahead, islice(self._iterator, self.planned - 1))
+
+    def drawn(self, batches: int) -> None:
+        """Look ahead, unless the loader has ended within the window."""
+        if batches == self.planned:
+            self._ahead = list(islice(self._iterator, 1))
+        self.last = not self._ahead
+
+
+def open_pass(loader: Iterable[Any], accumulate: int) -> Pass:
+    """Begin a pass over `loader`, in windows of `accumulate` batches."""
+    try:
+        length = len(loader)  # type: ignore[arg-type]
+    except TypeError:  # an iterable data set's DataLoader has __len__, which raises this
+        return UnsizedPass(loader, accumulate)
+    return SizedPass(loader, length, accumulate)

@@ -1,0 +1,68 @@
+"""The step for inputs and targets."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from treadle_loop.errors import NotAPair
+from treadle_loop.loss import Loss, Mean, Weight
+
+Step = Callable[[nn.Module, Any], Tensor | Loss]
+"""What you write: from the model and a batch, on the model's device, to the loss."""
+
+
+def supervised(
+    loss: Callable[[Any, Any], Tensor],
+    weight: Callable[[Any, Any], Weight] | None = None,
+    *,
+    metrics: Mapping[str, Callable[[Any, Any], Tensor | float | Mean]] | None = None,
+) -> Step:
+    """The step for batches `(inputs, targets)`: `loss(model(inputs), targets)`.
+
+    Args:
+        loss: from outputs and targets to one value, the mean over the batch.
+        weight: from outputs and targets to what that mean is over, where that is not the records:
+            `lambda outputs, targets: (targets != -100).sum()` for `F.cross_entropy`, which leaves
+            such targets out. Without a gradient.
+        metrics: further means over the same, by name, from outputs and targets; or a `Mean` with
+            a weight of its own. Without a gradient.
+
+    Returns:
+        A step for `Engine`, which raises `NotAPair` where a batch is anything else.
+    """
+
+    def step(model: nn.Module, batch: Any) -> Tensor:
+        inputs, targets = pair(batch)
+        return loss(model(inputs), targets)
+
+    def weighted_step(model: nn.Module, batch: Any) -> Loss:
+        inputs, targets = pair(batch)
+        outputs = model(inputs)
+        value = loss(outputs, targets)
+        with torch.no_grad():
+            return Loss(
+                value,
+                weight=None if weight is None else weight(outputs, targets),
+                metrics={name: of(outputs, targets) for name, of in (metrics or {}).items()},
+            )
+
+    return step if weight is None and not metrics else weighted_step
+
+
+def pair(batch: Any) -> tuple[Any, Any]:
+    """The inputs and the targets of a batch.
+
+    Raises:
+        NotAPair: the batch is not a tuple or a list of two.
+    """
+    # A dict of two would unpack too, into its keys.
+    if isinstance(batch, (tuple, list)) and len(batch) == 2:
+        return batch[0], batch[1]
+    length = f" of length {len(batch)}" if isinstance(batch, (tuple, list)) else ""
+    raise NotAPair(
+        f"a batch is a {type(batch).__name__}{length}, and supervised() expects (inputs, "
+        "targets); write the step yourself, def step(model, batch) -> Tensor, or give "
+        "Engine.update a list of batches",
+    )

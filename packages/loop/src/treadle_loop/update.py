@@ -1,0 +1,81 @@
+"""What one optimizer step came to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from treadle_loop.loss import Outcome, Weight
+from treadle_loop.means import Means, RunningMean
+
+UpdateFields = tuple[Sequence[Outcome], Tensor | None, int, int, int, bool]
+"""The fields of an `Update` before it is one: a pass that only adds them up saves the object."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Update:
+    """One optimizer step: what it was made of, and where it stands in its pass.
+
+    Tensors are detached, 0-dim, and stay on their device until you read them. A mean over several
+    batches is computed, there, when you ask for it.
+
+    Attributes:
+        outcomes: what each batch of the window came to, in order.
+        grad_norm: the 2-norm of all gradients before clipping; None without `clip_norm`.
+        records: how many records the window held.
+        batches: how many batches the window held.
+        index: the place of this update in its pass, from 0.
+        last: whether this update ends its pass.
+    """
+
+    outcomes: Sequence[Outcome]
+    grad_norm: Tensor | None
+    records: int
+    batches: int
+    index: int
+    last: bool
+
+    @property
+    def loss(self) -> Tensor:
+        """The weighted mean of the window's losses: a single one as it is, several in float64."""
+        if len(self.outcomes) == 1:
+            value = self.outcomes[0].value
+            if isinstance(value, Tensor):
+                return value
+        return self._running_loss().mean()
+
+    @property
+    def weight(self) -> Weight:
+        """What `loss` is a mean over."""
+        return self._running_loss().weight
+
+    @property
+    def metrics(self) -> dict[str, Tensor]:
+        """The weighted mean of each metric, in float64."""
+        means = Means()
+        for outcome in self.outcomes:
+            means.add(outcome.metrics)
+        return means.values()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What this update adds to the run: records, batches, steps (1), epochs, and `Loss.counts`.
+
+        `epochs` is 1 for the update that ends a pass.
+        """
+        counts = {
+            "records": self.records,
+            "batches": self.batches,
+            "steps": 1,
+            "epochs": int(self.last),
+        }
+        for outcome in self.outcomes:
+            for name, count in outcome.counts.items():
+                counts[name] = counts.get(name, 0) + count
+        return counts
+
+    def _running_loss(self) -> RunningMean:
+        running = RunningMean()
+        for outcome in self.outcomes:
+            running.add(outcome.value, outcome.weight)
+        return running

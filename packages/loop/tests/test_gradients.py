@@ -1,0 +1,149 @@
+"""Gradients: cleared before each update, there after it, clipped once."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.optim import SGD
+
+from treadle_loop import Engine
+
+
+def mean(model, batch):
+    return model(batch).mean()
+
+
+ONES = torch.ones(2, dtype=torch.float64)
+
+
+def test_the_gradient_at_a_yield_is_the_applied_one(scale):
+    """Normalised by the window and clipped, as the optimizer saw it."""
+    engine = Engine(scale, mean, SGD(scale.parameters(), lr=1.0), accumulate=3, clip_norm=0.5)
+
+    update = engine.update([ONES, 2 * ONES, 3 * ONES])
+
+    assert (2.0, pytest.approx(0.5)) == (update.grad_norm.item(), scale.weight.grad.item())
+
+
+def test_clipping_by_norm_comes_before_clipping_by_value():
+    """The norm is measured on the gradient as it is, and both limits hold afterwards."""
+    model = nn.Linear(2, 1, bias=False)
+    engine = Engine(
+        model,
+        lambda model, batch: model(batch).sum(),
+        SGD(model.parameters(), lr=1.0),
+        clip_norm=1.0,
+        clip_value=0.7,
+    )
+
+    update = engine.update([torch.tensor([[3.0, 4.0]])])
+
+    assert 5.0 == update.grad_norm.item()
+    torch.testing.assert_close(model.weight.grad, torch.tensor([[0.6, 0.7]]))
+
+
+def test_an_infinite_limit_measures(scale):
+    """With clip_norm=inf the norm is there and the gradient is left alone."""
+    engine = Engine(scale, mean, SGD(scale.parameters(), lr=1.0), clip_norm=math.inf)
+
+    update = engine.update([3 * ONES])
+
+    assert (3.0, 3.0) == (update.grad_norm.item(), scale.weight.grad.item())
+
+
+def test_without_clipping_there_is_no_norm(scale):
+    """What was not asked for is not computed."""
+    engine = Engine(scale, mean, SGD(scale.parameters(), lr=1.0), clip_value=1.0)
+
+    assert engine.update([ONES]).grad_norm is None
+
+
+def test_parameters_that_join_later_do_not_leak(scale):
+    """A parameter given to the optimizer between two updates starts from a clear gradient."""
+    late = nn.Parameter(torch.zeros((), dtype=torch.float64))
+    optimizer = SGD(scale.parameters(), lr=1.0)
+    engine = Engine(scale, lambda model, batch: ((model.weight + late) * batch).mean(), optimizer)
+
+    engine.update([ONES])
+    optimizer.add_param_group({"params": [late]})
+    engine.update([ONES])
+
+    assert (-2.0, -1.0) == (scale.weight.item(), late.item())
+
+
+def test_parameters_that_no_optimizer_holds_do_not_add_up():
+    """The gradient of a part that does not train yet is that of one update."""
+    model = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False))
+    nn.init.ones_(model[0].weight)
+    nn.init.ones_(model[1].weight)
+    engine = Engine(
+        model,
+        lambda model, batch: model(batch).mean(),
+        SGD(model[1].parameters(), lr=0.0),
+    )
+
+    for _ in range(3):
+        engine.update([torch.ones(1, 1), torch.ones(1, 1)])
+
+    assert 1.0 == model[0].weight.grad.item()
+
+
+def test_shared_parameters_are_rescaled_once():
+    """A parameter that two modules share, and the optimizer holds, is settled once."""
+    layer = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(layer.weight)
+    model = nn.ModuleList([layer, layer])
+    engine = Engine(
+        model,
+        lambda model, batch: model[0](batch).mean(),
+        SGD(model.parameters(), lr=1.0),
+    )
+
+    engine.update([torch.ones(4, 1), torch.full((1, 1), 6.0)])
+
+    assert pytest.approx(-2.0) == layer.weight.item()
+
+
+def test_two_engines_train_a_gan(same):
+    """Of a pair of engines that share a loader, neither leaks a gradient into the other."""
+
+    def build():
+        torch.manual_seed(0)
+        return nn.Linear(2, 3), nn.Linear(3, 1)
+
+    def judge(scores, *, real):
+        wanted = torch.ones_like(scores) if real else torch.zeros_like(scores)
+        return binary_cross_entropy_with_logits(scores, wanted)
+
+    batches = [(torch.randn(4, 3), torch.randn(4, 2)) for _ in range(5)]
+    generator, critic = build()
+
+    def criticise(critic, batch):
+        real, noise = batch
+        fake = generator(noise).detach()
+        return judge(critic(real), real=True) + judge(critic(fake), real=False)
+
+    def fool(generator, batch):
+        return judge(critic(generator(batch[1])), real=True)
+
+    critics = Engine(critic, criticise, SGD(critic.parameters(), lr=0.1))
+    generators = Engine(generator, fool, SGD(generator.parameters(), lr=0.1))
+    for batch in batches:
+        critics.update([batch])
+        generators.update([batch])
+
+    trained = generator.state_dict(), critic.state_dict()
+    generator, critic = build()
+    optimizers = SGD(critic.parameters(), lr=0.1), SGD(generator.parameters(), lr=0.1)
+    for batch in batches:
+        for step, model, optimizer in zip(
+            (criticise, fool), (critic, generator), optimizers, strict=True
+        ):
+            generator.zero_grad()
+            critic.zero_grad()
+            step(model, batch).backward()
+            optimizer.step()
+
+    assert same((generator.state_dict(), critic.state_dict()), trained)
