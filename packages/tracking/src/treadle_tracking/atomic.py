@@ -1,0 +1,50 @@
+"""Files that are there as a whole or not at all, whatever happens to the process that writes them."""
+
+import os
+from hashlib import sha256
+from pathlib import Path
+
+from attrs import frozen
+
+__all__ = ["Copied", "copy_file", "write_file"]
+
+_CHUNK = 1 << 20  # bytes
+
+
+@frozen
+class Copied:
+    """What was copied."""
+
+    size: int  # bytes
+    sha256: str
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_name(
+        f".unfinished-{os.getpid()}-{sha256(path.name.encode()).hexdigest()[:16]}"
+    )
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write `data` to `path`, replacing what was there. Raises `OSError`, and `path` is as before."""
+    unfinished = _unfinished(path)
+    try:
+        unfinished.write_bytes(data)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def copy_file(source: Path, path: Path) -> Copied:
+    """Copy `source` to `path`, replacing what was there. Raises `OSError`, and `path` is as before."""
+    digest, size, unfinished = sha256(), 0, _unfinished(path)
+    try:
+        with source.open("rb") as read, unfinished.open("wb") as write:
+            while chunk := read.read(_CHUNK):
+                digest.update(chunk)
+                size += len(chunk)
+                write.write(chunk)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return Copied(size=size, sha256=digest.hexdigest())

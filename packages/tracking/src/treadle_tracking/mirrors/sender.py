@@ -1,0 +1,181 @@
+"""The thread that follows a run's log and sends it to one mirror, without the training loop noticing."""
+
+import time
+from contextlib import suppress
+from pathlib import Path
+from threading import Event, Thread
+
+from attrs import evolve
+
+from treadle_tracking.entries import Started
+from treadle_tracking.errors import TrackingError
+from treadle_tracking.log import START, Position, read_entries
+from treadle_tracking.mirrors.base import Mirror
+from treadle_tracking.mirrors.state import Sent, load_sent, save_sent
+from treadle_tracking.notices import say
+
+__all__ = ["Sender"]
+
+HIDDEN = "***"  # where `masked` has left something out
+BATCH = 300  # entries; a thousand metrics cost the interpreter 50 ms on sqlite, and nobody should wait longer for it
+REST = 19  # times its own work, so that the thread takes a twentieth of the interpreter's time
+LONGEST_REST = 5.0  # seconds
+FIRST_PAUSE = 0.5  # seconds after a failure; twice as long after the next
+LONGEST_PAUSE = 60.0  # seconds
+LAST_ATTEMPTS = 3  # failures in a row, once the run is over, after which the rest is left to `sync`
+
+
+def _reason(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
+
+
+class Sender:
+    """Sends a run's log to a mirror, in order, from where it was left, again and again until it has arrived.
+
+    How far it is stands in the run directory, and is moved on only after the mirror has acknowledged. While the run is
+    alive the thread rests 19 times as long as it worked; `close` lets it go flat out. A mirror that fails is told of
+    once, on stderr, and tried again, ever more slowly: nothing is ever raised into the run.
+
+    Args:
+        directory: The run directory.
+        mirror: Where to. The sender's thread alone calls its methods.
+    """
+
+    def __init__(self, directory: Path, mirror: Mirror) -> None:
+        self._directory = directory.absolute()
+        self._mirror = mirror
+        self._woken = Event()
+        self._closing = Event()
+        self._thread = Thread(target=self._work, name=f"mirror {mirror.uri}", daemon=True)
+        self._sent = load_sent(self._directory, mirror.uri)
+        # The position that is on disk, and the entries after it that have arrived too: always replaced together.
+        self._acknowledged: tuple[Position, int] = (self._sent.position, 0)
+        self._is_open = False
+        self._has_warned = False
+        self._failure: str | None = None
+
+    def start(self) -> None:
+        """Note in the run directory that this mirror is wanted, and start the thread.
+
+        Raises:
+            OSError: the note cannot be written.
+        """
+        # Before anything was sent: a run that is killed now must be known to `sync`.
+        save_sent(self._directory, self._sent)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Say that the log has grown. It takes no lock and calls nothing if that was said already."""
+        if not self._woken.is_set():
+            self._woken.set()
+
+    def close(self, timeout: float | None) -> str | None:
+        """Send what is left, as fast as it goes, then end the thread.
+
+        Args:
+            timeout: Seconds to wait for it; None for as long as the mirror still takes something. A mirror that fails
+                is tried three times, whatever the timeout.
+
+        Returns:
+            None if everything has arrived, else a sentence that says how much has not and how to send it later.
+        """
+        self._closing.set()
+        self._woken.set()
+        self._thread.join(timeout)
+        return self._remainder()
+
+    def _remainder(self) -> str | None:
+        position, count = self._acknowledged
+        try:
+            left = len(read_entries(self._directory, position)[0]) - count
+        except TrackingError:
+            number = "Some entries"
+        else:
+            if left <= 0:
+                return None
+            number = "1 entry" if left == 1 else f"{left} entries"
+        why = f" ({self._failure})" if self._failure else ""
+        call = f"treadle_tracking.sync({str(self._directory)!r})"
+        if HIDDEN in self._mirror.uri:
+            whole = self._mirror.uri.replace(HIDDEN, "USER:PASSWORD")
+            call = f"treadle_tracking.sync({str(self._directory)!r}, to={whole!r})"
+        return f"{number} of this run did not reach {self._mirror.uri} in time{why}; send the rest with: {call}"
+
+    def _work(self) -> None:
+        pause = FIRST_PAUSE
+        attempts_left = LAST_ATTEMPTS
+        while True:
+            # In this order: what is said after the flag was cleared is heard below, and what was appended before
+            # `close` is in the log that is read then.
+            self._woken.clear()
+            closing = self._closing.is_set()
+            try:
+                self._deliver()
+            except Exception as error:  # noqa: BLE001  # whatever it is, it must not reach the run
+                self._warn(error)
+                if closing:
+                    attempts_left -= 1
+                    if attempts_left == 0:
+                        break
+                    time.sleep(FIRST_PAUSE)
+                else:
+                    self._closing.wait(pause)
+                    pause = min(2 * pause, LONGEST_PAUSE)
+                continue
+            pause = FIRST_PAUSE
+            self._failure = None
+            if closing:
+                break
+            self._woken.wait()
+        with suppress(Exception):  # everything has been acknowledged or is to be sent again
+            self._mirror.close()
+
+    def _deliver(self) -> None:
+        """Send everything that is in the log by now."""
+        if not self._is_open and not self._open():
+            return
+        began = time.thread_time()
+        position, count = self._acknowledged
+        entries, end = read_entries(self._directory, position)
+        while count < len(entries):
+            batch = entries[count : count + BATCH]
+            self._mirror.send(batch)
+            count += len(batch)
+            self._acknowledged = (position, count)
+            self._closing.wait(min(REST * (time.thread_time() - began), LONGEST_REST))
+            began = time.thread_time()
+        if end != position:
+            self._note(evolve(self._sent, position=end))
+
+    def _open(self) -> bool:
+        """Whether the run has begun, and the mirror knows it."""
+        started = self._sent.started
+        if started is None:
+            entries, _ = read_entries(self._directory)
+            started = next((entry for entry in entries if isinstance(entry, Started)), None)
+            if started is None:
+                return False
+        self._mirror.open(started, self._directory)
+        sent = evolve(self._sent, started=started, identity=self._mirror.identity)
+        if sent.identity != self._sent.identity:
+            # Another run there than the one that was sent to, and so an empty one.
+            sent = evolve(sent, position=START)
+        self._note(sent)
+        self._is_open = True
+        return True
+
+    def _note(self, sent: Sent) -> None:
+        save_sent(self._directory, sent)
+        self._sent = sent
+        self._acknowledged = (sent.position, 0)
+
+    def _warn(self, error: Exception) -> None:
+        self._failure = _reason(error)
+        if self._has_warned:
+            return
+        self._has_warned = True
+        say(
+            f"{self._mirror.uri} does not take the run ({self._failure}); the run goes on in {self._directory}, "
+            f"and sending is tried again"
+        )

@@ -1,0 +1,59 @@
+"""Images for the step slider of MLflow's pages, which finds them by the names of their files.
+
+A slider wants two files an image, told apart from all others by their names alone, and a tag on the run
+(`mlflow.tracking.client.MlflowClient.log_image`; `mlflow.utils.mlflow_tags.MLFLOW_LOGGED_IMAGES`).
+"""
+
+from hashlib import sha256
+from io import BytesIO
+from uuid import UUID
+
+from treadle_tracking.clock import milliseconds
+from treadle_tracking.entries import Image
+from treadle_tracking.mirrors.names import escape_file
+
+__all__ = ["FOLDER", "SLIDER_TAG", "image_files", "thumbnail"]
+
+FOLDER = "images"
+SLIDER_TAG = "mlflow.loggedImages"
+THUMBNAIL_SIDE = 256  # pixels of the longer side; the slider draws a smaller one as a sliver
+_LARGEST = 50_000_000  # pixels; beyond that, decoding costs more than a thumbnail is worth
+
+
+def thumbnail(image: Image) -> bytes:
+    """The image scaled, up or down, to 256 pixels on its longer side; as it is where Pillow is missing or refuses.
+
+    A browser draws a PNG as well under the name of a WebP, which is the name that the slider asks for.
+    """
+    if image.width * image.height > _LARGEST:
+        return image.png
+    try:
+        from PIL import Image as Pillow
+    except ImportError:
+        return image.png
+    try:
+        with Pillow.open(BytesIO(image.png), formats=["PNG"]) as picture:
+            scale = THUMBNAIL_SIDE / max(picture.size)
+            size = tuple(max(1, int(side * scale)) for side in picture.size)
+            scaled = BytesIO()
+            picture.resize((size[0], size[1])).save(scaled, "PNG")
+    except (OSError, ValueError, SyntaxError):
+        return image.png
+    return scaled.getvalue()
+
+
+def image_files(image: Image, uid: str) -> dict[str, bytes]:
+    """The two files of one image, by name; the same image of the same run has the same names every time.
+
+    Args:
+        image: The entry.
+        uid: The run's identity.
+    """
+    # MLflow puts a random identity here; one that follows from the image makes a second sending overwrite the first.
+    origin = f"{uid}\n{image.name}\n{image.step}\n{image.wall_time!r}".encode(
+        "utf-8", "backslashreplace"
+    )
+    identity = UUID(bytes=sha256(origin + sha256(image.png).digest()).digest()[:16], version=4)
+    key = escape_file(image.name).replace("/", "~")
+    stem = f"{key}+step+{image.step}+timestamp+{milliseconds(image.wall_time)}+{identity}"
+    return {f"{stem}.png": image.png, f"{stem}+compressed.webp": thumbnail(image)}

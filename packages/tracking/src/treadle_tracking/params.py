@@ -1,0 +1,95 @@
+"""Parameters as a run keeps them: plain typed values, nested as they were given."""
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from treadle_tracking.entries import ParamValue
+from treadle_tracking.errors import UnsupportedParam
+
+__all__ = ["flatten", "plain", "plain_params"]
+
+
+def plain(value: Any, path: str) -> ParamValue:
+    """`value` as the plain Python value that it stands for.
+
+    A tuple is a list, a path is its text, a numpy or zero-dimensional tensor scalar is its number, an array is nested
+    lists. `path` is its dotted name, for messages.
+
+    Raises:
+        UnsupportedParam: it has no exact form in JSON.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int):
+        try:
+            str(value)
+        except ValueError:
+            raise UnsupportedParam(
+                path,
+                f"is an integer of {value.bit_length()} bits, more than Python writes in decimal",
+                "Give it as a text in a base of your choice",
+            ) from None
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, Mapping):
+        return {
+            _key(key, path): plain(item, f"{path}.{key}" if path else str(key))
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [plain(item, f"{path}[{index}]") for index, item in enumerate(value)]
+    if isinstance(value, os.PathLike):
+        return os.fsdecode(value)
+    if callable(getattr(value, "tolist", None)):  # numpy's and torch's scalars and arrays
+        plainer = value.tolist()
+        if type(plainer) is not type(value):
+            return plain(plainer, path)
+    raise UnsupportedParam(
+        path,
+        f"is {value!r} ({type(value).__name__})",
+        "Parameters are None, bool, int, float, str, paths, and lists and mappings of these: give str(...) of it",
+    )
+
+
+def _key(key: Any, path: str) -> str:
+    if not isinstance(key, str) or not key:
+        raise UnsupportedParam(
+            path, f"has the key {key!r} ({type(key).__name__})", "Keys are non-empty texts"
+        )
+    return str(key)
+
+
+def plain_params(values: Mapping[str, Any]) -> dict[str, ParamValue]:
+    """Parameters as a run keeps them.
+
+    Raises:
+        UnsupportedParam: one of them has no exact form, or two have one dotted name.
+    """
+    params = {_key(key, ""): plain(item, str(key)) for key, item in values.items()}
+    seen: set[str] = set()
+    for name, _ in _leaves(params, ""):
+        if name in seen:
+            raise UnsupportedParam(
+                name,
+                "is given twice, nested and with a dot in its key",
+                "Give it once: other programs see only its dotted name",
+            )
+        seen.add(name)
+    return params
+
+
+def _leaves(values: Mapping[str, ParamValue], prefix: str) -> Iterator[tuple[str, ParamValue]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def flatten(values: Mapping[str, ParamValue]) -> dict[str, ParamValue]:
+    """Parameters by dotted name: `{"optim": {"lr": 0.1}}` is `{"optim.lr": 0.1}`. A list is one value."""
+    return dict(_leaves(values, ""))

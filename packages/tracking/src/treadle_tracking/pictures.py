@@ -1,0 +1,118 @@
+"""Images and figures as PNG."""
+
+from io import BytesIO
+from struct import Struct
+from typing import Any
+
+from attrs import field, frozen
+
+from treadle_tracking.errors import MissingExtra, UnsupportedImage
+
+__all__ = ["Picture", "figure_picture", "picture"]
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_SIZE = Struct(">II")  # width and height, which begin the first chunk (PNG specification, 11.2.1)
+_SIZE_OFFSET = 16
+_ADVICE = (
+    "Give PNG bytes, a PIL image, or an array or tensor of shape (H, W), (H, W, C) or (C, H, W) with C of 1, 3 or 4, "
+    "of uint8, of bool, of integers from 0 to 255 or of floats from 0 to 1"
+)
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+
+
+@frozen
+class Picture:
+    """A PNG file in memory; sizes in pixels."""
+
+    png: bytes = field(repr=False)
+    width: int
+    height: int
+
+
+def _from_png(name: str, png: bytes) -> Picture:
+    if not png.startswith(_SIGNATURE) or len(png) < _SIZE_OFFSET + _SIZE.size:
+        raise UnsupportedImage(name, f"is {len(png)} bytes that are no PNG", _ADVICE)
+    width, height = _SIZE.unpack_from(png, _SIZE_OFFSET)
+    return Picture(png=bytes(png), width=width, height=height)
+
+
+def _pixels(name: str, image: Any) -> Any:
+    """A contiguous uint8 array of shape (H, W, C)."""
+    try:
+        import numpy as np
+    except ImportError:
+        raise MissingExtra("an image from an array", "numpy", "images") from None
+
+    if callable(getattr(image, "detach", None)):  # a torch tensor, on whatever device
+        image = image.detach().cpu()
+        image = (image.float() if image.is_floating_point() else image).numpy()
+    try:
+        array = np.asarray(image)
+    except ValueError:  # a ragged list
+        raise UnsupportedImage(
+            name, f"is a {type(image).__name__} without a shape", _ADVICE
+        ) from None
+    if array.ndim == 2:
+        array = array[:, :, np.newaxis]
+    elif array.ndim == 3 and array.shape[2] not in _MODES and array.shape[0] in _MODES:
+        array = array.transpose(1, 2, 0)
+    if array.ndim != 3 or array.shape[2] not in _MODES or 0 in array.shape:
+        raise UnsupportedImage(name, f"has the shape {tuple(np.shape(image))}", _ADVICE)
+    if array.dtype.kind not in "buif":
+        raise UnsupportedImage(name, f"has the dtype {array.dtype}", _ADVICE)
+    highest = 1 if array.dtype.kind in "bf" else 255
+    # Written so that NaN is refused too.
+    if not (array.min() >= 0 and array.max() <= highest):
+        raise UnsupportedImage(
+            name, f"has values from {array.min()} to {array.max()} ({array.dtype})", _ADVICE
+        )
+    if highest == 1:
+        array = np.rint(array.astype(np.float64) * 255)
+    return np.ascontiguousarray(array.astype(np.uint8))
+
+
+def picture(name: str, image: Any) -> Picture:
+    """`image` as PNG, losslessly where it is of 8 bits.
+
+    Args:
+        name: The image's, for messages.
+        image: PNG bytes; a PIL image; an array or tensor of shape (H, W), (H, W, C) or (C, H, W) with C of 1 (grey),
+            3 (RGB) or 4 (RGBA): channels last where both fit. Integers are 0 to 255, floats and bools 0 to 1. A
+            tensor on a device is fetched.
+
+    Raises:
+        UnsupportedImage: it is none of these.
+        MissingExtra: Pillow, or numpy, is needed and not installed.
+    """
+    if isinstance(image, bytes | bytearray | memoryview):
+        return _from_png(name, bytes(image))
+    buffer = BytesIO()
+    if callable(getattr(image, "save", None)) and hasattr(image, "getbands"):  # PIL's
+        # PNG has no CMYK, YCbCr, LAB or HSV.
+        fits = image.mode in {"1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16"}
+        (image if fits else image.convert("RGB")).save(buffer, format="PNG")
+        return _from_png(name, buffer.getvalue())
+    pixels = _pixels(name, image)
+    try:
+        from PIL import Image
+    except ImportError:
+        raise MissingExtra("an image from an array", "Pillow", "images") from None
+
+    height, width, channels = pixels.shape
+    Image.frombytes(_MODES[channels], (width, height), pixels.tobytes()).save(buffer, format="PNG")
+    return _from_png(name, buffer.getvalue())
+
+
+def figure_picture(name: str, figure: Any) -> Picture:
+    """A matplotlib figure as PNG, at its own size and resolution. It is not closed.
+
+    Raises:
+        UnsupportedImage: it is no such figure.
+    """
+    if not callable(getattr(figure, "savefig", None)):
+        raise UnsupportedImage(
+            name, f"is of type {type(figure).__name__}", "A figure is a matplotlib Figure"
+        )
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png")
+    return _from_png(name, buffer.getvalue())

@@ -1,0 +1,201 @@
+"""Runs read back from their directories."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from attrs import define, field, frozen
+
+from treadle_tracking.entries import (
+    Artifact,
+    Ended,
+    Entry,
+    Image,
+    Params,
+    ParamValue,
+    RunStatus,
+    Scalars,
+    Started,
+    Tags,
+    Text,
+)
+from treadle_tracking.errors import (
+    AmbiguousRun,
+    CorruptRecord,
+    InvalidTarget,
+    RunDirectoryError,
+    UnknownMetric,
+    UnknownRun,
+)
+from treadle_tracking.log import START, attempt_paths, read_entries
+from treadle_tracking.target import masked, parse_targets
+
+__all__ = ["ReadStatus", "RunRecord", "Runs", "open_runs", "read_run"]
+
+ReadStatus: TypeAlias = Literal[RunStatus, "UNFINISHED"]
+Points: TypeAlias = tuple[tuple[int, float], ...]
+
+
+@frozen(kw_only=True)
+class RunRecord:
+    """A run as its directory had it when it was read. Times are seconds since the epoch."""
+
+    directory: Path
+    uid: str
+    experiment: str
+    name: str
+    group: str | None
+    # UNFINISHED: no end is recorded. It is still running, or it was killed without the time to say so; the
+    # directory alone does not tell which.
+    status: ReadStatus
+    started: float
+    ended: float | None
+    params: Mapping[str, ParamValue]  # exact and nested, as they were given
+    tags: Mapping[str, str]
+    metrics: Mapping[str, Points] = field(
+        repr=False
+    )  # (step, value) by name, in the order of logging
+    artifacts: tuple[str, ...]  # below `directory / "artifacts"`, each once
+    images: tuple[str, ...]  # names, each once
+    texts: tuple[str, ...]
+    damage: str | None = None  # where the log could be read no further, if it could not
+
+    def history(self, name: str) -> Points:
+        """Every value of a metric as (step, value), exact, in the order of logging.
+
+        Raises:
+            UnknownMetric: the run has none of this name.
+        """
+        try:
+            return self.metrics[name]
+        except KeyError:
+            raise UnknownMetric(name, self.name, self.metrics) from None
+
+
+@define
+class _Gathered:
+    """What a run's entries have come to so far."""
+
+    started: Started | None = None
+    ended: Ended | None = None
+    params: dict[str, ParamValue] = field(factory=dict)
+    tags: dict[str, str] = field(factory=dict)
+    metrics: dict[str, list[tuple[int, float]]] = field(factory=dict)
+    artifacts: dict[str, None] = field(factory=dict)
+    images: dict[str, None] = field(factory=dict)
+    texts: dict[str, None] = field(factory=dict)
+
+    def add(self, entry: Entry) -> None:
+        if isinstance(entry, Scalars):
+            for name, value in entry.values.items():
+                self.metrics.setdefault(name, []).append((entry.step, value))
+        elif isinstance(entry, Image):
+            self.images[entry.name] = None
+        elif isinstance(entry, Text):
+            self.texts[entry.name] = None
+        elif isinstance(entry, Artifact):
+            self.artifacts[entry.path] = None
+        elif isinstance(entry, Params):
+            self.params.update(entry.values)
+        elif isinstance(entry, Tags):
+            self.tags.update(entry.values)
+        elif isinstance(entry, Ended):
+            self.ended = entry
+        else:
+            self.started = entry
+
+
+def read_run(directory: Path) -> RunRecord | None:
+    """The run that this directory holds; None where no run has begun."""
+    gathered, position, damage = _Gathered(), START, None
+    while True:
+        try:
+            entries, reached = read_entries(directory, position)
+        except CorruptRecord as error:
+            damage = str(error)
+            break
+        if reached == position:
+            break
+        position = reached
+        for entry in entries:
+            gathered.add(entry)
+    started = gathered.started
+    if started is None:
+        return None
+    return RunRecord(
+        directory=directory,
+        uid=started.uid,
+        experiment=started.experiment,
+        name=started.name,
+        group=started.group,
+        status="UNFINISHED" if gathered.ended is None else gathered.ended.status,
+        started=started.wall_time,
+        ended=None if gathered.ended is None else gathered.ended.wall_time,
+        params=gathered.params,
+        tags=gathered.tags,
+        metrics={name: tuple(points) for name, points in gathered.metrics.items()},
+        artifacts=tuple(gathered.artifacts),
+        images=tuple(gathered.images),
+        texts=tuple(gathered.texts),
+        damage=damage,
+    )
+
+
+def _run_directories(root: Path) -> Iterator[Path]:
+    """Directories below `root` that hold a run's log; links are not followed, and runs hold no runs."""
+    for place, folders, _ in os.walk(root):
+        if attempt_paths(Path(place)):
+            folders.clear()
+            yield Path(place)
+
+
+@frozen
+class Runs:
+    """The runs below a directory, the first started first."""
+
+    root: Path
+    records: tuple[RunRecord, ...]
+
+    def __iter__(self) -> Iterator[RunRecord]:
+        return iter(self.records)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, name: str) -> RunRecord:
+        """The run of this uid or, if it is the only one, of this name.
+
+        Raises:
+            UnknownRun: there is none.
+            AmbiguousRun: several have this name.
+        """
+        found = [run for run in self.records if run.uid == name]
+        found = found or [run for run in self.records if run.name == name]
+        if not found:
+            raise UnknownRun(name, self.root, dict.fromkeys(run.name for run in self.records))
+        if len(found) > 1:
+            raise AmbiguousRun(name, [run.directory for run in found])
+        return found[0]
+
+
+def open_runs(target: str) -> Runs:
+    """Read every run below a directory, as it is now: `open_runs("tensorboard:runs")`.
+
+    Raises:
+        InvalidTarget: the target is no `tensorboard:DIR`.
+        RunDirectoryError: there is no such directory.
+    """
+    if target.partition(":")[0] == "mlflow":
+        raise InvalidTarget(
+            f"target {masked(target)!r} is a mirror; runs are read from their directories: "
+            f"'tensorboard:DIR', the one that the runs were started with, or 'tensorboard:.treadle/runs'"
+        )
+    root = parse_targets(target).root
+    if not root.is_dir():
+        raise RunDirectoryError(
+            root, "there is no such directory", "Name the one that the runs were started with"
+        )
+    found = [run for directory in _run_directories(root) if (run := read_run(directory))]
+    found.sort(key=lambda run: (run.started, str(run.directory)))
+    return Runs(root=root, records=tuple(found))

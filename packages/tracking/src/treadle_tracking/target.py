@@ -1,0 +1,111 @@
+"""Where a run goes, said in one string or a list of them: one directory that is the truth, and its mirrors."""
+
+import os
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from attrs import frozen
+
+from treadle_tracking.errors import InvalidTarget
+
+__all__ = ["DEFAULT_DIRECTORY", "Targets", "masked", "parse_targets"]
+
+DEFAULT_DIRECTORY = ".treadle/runs"
+
+_SCHEMES = ("tensorboard", "mlflow")
+_SQLITE = re.compile(r"^(sqlite(?:\+\w+)?:///)(.*)$")
+
+
+@frozen
+class Targets:
+    """Where a run's directory is made, and the MLflow URIs that it is mirrored to. All absolute."""
+
+    root: Path
+    mirrors: tuple[str, ...] = ()
+    chosen: bool = (
+        True  # whether the root was named; otherwise it is a default that the user should be told
+    )
+
+
+def masked(uri: str) -> str:
+    """`uri` without the user and password that it may hold."""
+    return re.sub(r"//[^/@\s]*@", "//***@", uri)
+
+
+def _absolute_uri(uri: str) -> str:
+    """An sqlite URI with an absolute path, so that it means the same from every directory; others as they are."""
+    matched = _SQLITE.match(uri)
+    if matched is None:
+        return uri
+    scheme, path = matched.groups()
+    if not path or path.startswith(("?", ":memory:")):
+        raise InvalidTarget(
+            f"target 'mlflow:{uri}' names no file, and a database in memory dies with the process. "
+            f"Name one: 'mlflow:sqlite:///mlflow.db'"
+        )
+    return f"{scheme}{Path(path).expanduser().absolute()}"
+
+
+def _default_mlflow_uri() -> str:
+    return os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+
+
+def _unknown(target: str) -> InvalidTarget:
+    scheme, colon, rest = target.partition(":")
+    close = get_close_matches(scheme.lower(), _SCHEMES, n=1)
+    if rest.startswith("//") and not close:
+        suggestion = f"mlflow:{target}"
+    elif colon and close:
+        suggestion = f"{close[0]}:{rest}"
+    else:
+        suggestion = f"tensorboard:{target or 'runs'}"
+    return InvalidTarget(
+        f"target {masked(target)!r} names no place that is known; "
+        f"expected 'tensorboard:DIR' or 'mlflow:URI'. Did you mean {masked(suggestion)!r}?"
+    )
+
+
+def parse_targets(
+    target: str | Sequence[str],
+    *,
+    directory: str | os.PathLike[str] | None = None,
+) -> Targets:
+    """Read a target, or several: one directory at most, any number of mirrors.
+
+    Args:
+        target: `tensorboard:DIR` is the root of the run directories. `mlflow:URI` is a mirror; `mlflow:` alone is
+            `MLFLOW_TRACKING_URI` if that is set, else `mlflow.db` in the current directory.
+        directory: The root where no `tensorboard:DIR` names one; `.treadle/runs` by default.
+
+    Raises:
+        InvalidTarget: a target is none of these, there is none, or there are two roots.
+    """
+    targets = [target] if isinstance(target, str) else list(target)
+    if not targets:
+        raise InvalidTarget(
+            "the list of targets is empty; expected 'tensorboard:DIR' or 'mlflow:URI'. "
+            "A run that records nothing is start_run(None)"
+        )
+    roots: list[str] = [] if directory is None else [os.fspath(directory)]
+    mirrors: list[str] = []
+    for one in targets:
+        scheme, colon, rest = one.partition(":")
+        if not colon or scheme not in _SCHEMES:
+            raise _unknown(one)
+        if scheme == "mlflow":
+            mirrors.append(_absolute_uri(rest or _default_mlflow_uri()))
+        elif rest:
+            roots.append(rest)
+        else:
+            raise InvalidTarget(
+                "target 'tensorboard:' names no directory. Name one: 'tensorboard:runs'"
+            )
+    if len(roots) > 1:
+        raise InvalidTarget(
+            f"a run has one directory, and {len(roots)} are named: {', '.join(map(repr, roots))}. "
+            f"Name one of them; `directory` is for runs without a 'tensorboard:DIR'"
+        )
+    root = Path(roots[0] if roots else DEFAULT_DIRECTORY).expanduser().absolute()
+    return Targets(root=root, mirrors=tuple(dict.fromkeys(mirrors)), chosen=bool(roots))

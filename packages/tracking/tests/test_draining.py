@@ -1,0 +1,95 @@
+import pytest
+
+from treadle_tracking.entries import Ended
+from treadle_tracking.log import LogWriter, attempt_path, read_entries
+from treadle_tracking.run import Run
+from treadle_tracking.signals import Terminated
+
+
+class Sender:
+    """Stands for the thread that feeds a mirror; notes what the run asks of it."""
+
+    def __init__(self, directory, *answers):
+        self.directory = directory
+        self.answers = list(answers)
+        self.wakes = 0
+        self.closings = []
+
+    def wake(self):
+        self.wakes += 1
+
+    def close(self, timeout):
+        last = read_entries(self.directory)[0][-1]
+        self.closings.append((type(last) is Ended, timeout))
+        answer = self.answers.pop(0) if self.answers else None
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+
+def started(directory, *senders):
+    return Run(
+        uid="u",
+        experiment="e",
+        name="n",
+        directory=directory,
+        log=LogWriter(attempt_path(directory)),
+        senders=senders,
+    )
+
+
+def test_a_mirror_is_woken_after_every_entry(tmp_path):
+    """Each entry wakes each sender once, the end included."""
+    senders = [Sender(tmp_path), Sender(tmp_path)]
+    with started(tmp_path, *senders) as run:
+        run.log({"loss": 1.0}, step=1)
+        run.text("a", "b", step=1)
+
+    assert [3, 3] == [sender.wakes for sender in senders]
+
+
+def test_mirrors_drain_after_the_end_is_in_the_log(tmp_path):
+    """A sender is closed once, when the log already has the run's end."""
+    sender = Sender(tmp_path)
+    with started(tmp_path, sender):
+        pass
+
+    assert [(True, 60.0)] == sender.closings
+
+
+def test_what_is_left_is_said_on_stderr(tmp_path, capsys):
+    """The sentence of each sender that has not delivered everything is printed once."""
+    started(tmp_path, Sender(tmp_path, "3 entries are left."), Sender(tmp_path)).close()
+
+    assert "treadle: 3 entries are left.\n" == capsys.readouterr().err
+
+
+def test_ctrl_c_while_draining_gives_up_waiting(tmp_path, capsys):
+    """An interrupt ends the wait for every mirror; what is left is said, and nothing is raised."""
+    first = Sender(tmp_path, KeyboardInterrupt(), "3 entries are left.")
+    second = Sender(tmp_path, "5 entries are left.")
+    run = started(tmp_path, first, second)
+    run.close(timeout=7.0)
+
+    assert [(True, 7.0), (True, 0)] == first.closings
+    assert [(True, 0)] == second.closings
+    assert "treadle: 3 entries are left.\ntreadle: 5 entries are left.\n" == capsys.readouterr().err
+    assert "FINISHED" == run.status
+
+
+def test_sigterm_while_draining_still_ends_the_process(tmp_path):
+    """A termination gives up waiting and goes on to end the process; the status on disk stays what it was."""
+    run = started(tmp_path, Sender(tmp_path, Terminated(), "3 entries are left."))
+    with pytest.raises(Terminated):
+        run.close()
+
+    assert "FINISHED" == read_entries(tmp_path)[0][-1].status
+
+
+def test_after_sigterm_the_drain_is_short(tmp_path):
+    """A scheduler that sent SIGTERM will soon kill: mirrors get ten seconds."""
+    sender = Sender(tmp_path)
+    with pytest.raises(Terminated), started(tmp_path, sender):
+        raise Terminated
+
+    assert [(True, 10.0)] == sender.closings

@@ -1,0 +1,73 @@
+"""Images as MLflow's step slider wants them."""
+
+from io import BytesIO
+
+import pytest
+from attrs import evolve
+
+from treadle_tracking.entries import Image
+from treadle_tracking.mirrors.slider import image_files, thumbnail
+
+IMAGE = Image(wall_time=1.5, step=3, name="val/a~b", png=b"no PNG", width=2, height=1)
+
+
+def test_an_image_is_two_files_of_one_identity():
+    """The names hold key, step, time and an identity, and end as MLflow's own do."""
+    expected = [
+        "val~a_x007E_b+step+3+timestamp+1500+IDENTITY.png",
+        "val~a_x007E_b+step+3+timestamp+1500+IDENTITY+compressed.webp",
+    ]
+
+    names = list(image_files(IMAGE, "u"))
+    identity = names[0][-40:-4]
+
+    assert expected == [name.replace(identity, "IDENTITY") for name in names]
+
+
+def test_the_same_image_has_the_same_names():
+    """Sent again, an image overwrites itself."""
+    assert image_files(IMAGE, "u") == image_files(evolve(IMAGE), "u")
+
+
+@pytest.mark.parametrize("change", [{"step": 4}, {"name": "b"}, {"png": b"x"}, {"wall_time": 1.6}])
+def test_another_image_has_other_names(change):
+    """Nothing is overwritten by what it is not."""
+    actual = set(image_files(IMAGE, "u")) & set(image_files(evolve(IMAGE, **change), "u"))
+
+    assert set() == actual
+
+
+def test_the_image_of_another_run_has_other_names():
+    """The identity is the run's too."""
+    assert set() == set(image_files(IMAGE, "u")) & set(image_files(IMAGE, "v"))
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((20, 10), (256, 128)),
+        ((10, 20), (128, 256)),
+        ((600, 600), (256, 256)),
+        ((1, 900), (1, 256)),
+    ],
+)
+def test_a_thumbnail_has_256_pixels_on_its_longer_side(size, expected):
+    """Small images are scaled up and large ones down, keeping their shape."""
+    pillow = pytest.importorskip("PIL.Image", reason="needs the extra treadle-tracking[images]")
+    buffer = BytesIO()
+    pillow.new("RGB", size).save(buffer, "PNG")
+    image = evolve(IMAGE, png=buffer.getvalue(), width=size[0], height=size[1])
+
+    actual = pillow.open(BytesIO(thumbnail(image))).size
+
+    assert expected == actual
+
+
+def test_what_cannot_be_decoded_is_its_own_thumbnail():
+    """A damaged picture is shown as far as a browser can, and stops nothing."""
+    assert b"no PNG" == thumbnail(IMAGE)
+
+
+def test_a_huge_image_is_its_own_thumbnail():
+    """An image that would take long to decode is not decoded."""
+    assert b"no PNG" == thumbnail(evolve(IMAGE, width=10_000, height=10_000))

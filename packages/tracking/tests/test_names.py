@@ -1,0 +1,26 @@
+import pytest
+
+from treadle_tracking.errors import InvalidName
+from treadle_tracking.names import checked_name, checked_tags
+
+
+@pytest.mark.parametrize("name", ["", "a\ud800", 3, None])
+def test_what_is_no_name_is_an_error(name):
+    """The message quotes what was given and says what a name is."""
+    with pytest.raises(InvalidName) as caught:
+        checked_name("the name of a metric", name)
+
+    assert (
+        f"the name of a metric is {name!r}; expected a text of at least one character that UTF-8 can write"
+    ) == str(caught.value)
+
+
+def test_tags_are_texts():
+    """A tag may be empty; what is no text is an error that names the tag."""
+    with pytest.raises(InvalidName) as caught:
+        checked_tags({"note": "", "seed": 1})
+
+    assert {"note": ""} == checked_tags({"note": ""})
+    assert (
+        "the value of tag 'seed' is 1; expected a text of at least one character that UTF-8 can write"
+    ) == str(caught.value)

@@ -1,0 +1,159 @@
+import pytest
+
+from treadle_tracking import open_runs, start_run
+from treadle_tracking.errors import (
+    AmbiguousRun,
+    InvalidTarget,
+    RunDirectoryError,
+    UnknownMetric,
+    UnknownRun,
+)
+from treadle_tracking.log import attempt_path
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "runs"
+
+
+def test_a_run_is_read_as_it_was_recorded(root):
+    """Parameters, tags, metrics, artifacts and status come back exact and typed."""
+    params = {
+        "optim": {"lr": 1e-3, "betas": [0.9, 0.99]},
+        "amp": True,
+        "clip": None,
+        "n": 2**60 + 1,
+    }
+    with start_run(
+        "tensorboard:runs",
+        experiment="digits",
+        name="a",
+        uid="u",
+        params=params,
+        tags={"x": "1"},
+        group="g",
+    ) as run:
+        run.log({"loss": 0.1, "acc": float("inf")}, step=1)
+        run.log({"loss": 1e300}, step=2)
+        run.tag({"x": "2"})
+        run.text("note", "", step=2)
+        run.json("vocab", {})
+        run.json("vocab", {})
+    (read,) = open_runs("tensorboard:runs")
+
+    assert (run.directory, "u", "digits", "a", "g", "FINISHED") == (
+        read.directory,
+        read.uid,
+        read.experiment,
+        read.name,
+        read.group,
+        read.status,
+    )
+    assert repr(params) == repr(read.params)
+    assert {"x": "2"} == read.tags
+    assert {"loss": ((1, 0.1), (2, 1e300)), "acc": ((1, float("inf")),)} == read.metrics
+    assert (("vocab.json",), (), ("note",)) == (read.artifacts, read.images, read.texts)
+    assert read.started <= read.ended
+    assert read.damage is None
+
+
+def test_a_run_without_an_end_is_unfinished(root):
+    """While a run goes on, and after it was killed, its record says that no end is recorded."""
+    run = start_run("tensorboard:runs")
+    (read,) = open_runs("tensorboard:runs")
+    run.close()
+
+    assert ("UNFINISHED", None) == (read.status, read.ended)
+
+
+def test_runs_are_in_the_order_of_their_start(root):
+    """Runs of all experiments below the root are listed, the first started first; links are not followed."""
+    for experiment, name in (("b", "1"), ("a", "2"), ("b", "3")):
+        start_run("tensorboard:runs", experiment=experiment, name=name).close()
+    (root / "a" / "loop").symlink_to(root)
+    (root / "a" / "empty").mkdir()
+    attempt_path(root / "a" / "empty").touch()
+    runs = open_runs("tensorboard:runs")
+
+    assert ["1", "2", "3"] == [run.name for run in runs]
+    assert 3 == len(runs)
+    assert ["1", "3"] == [run.name for run in open_runs("tensorboard:runs/b")]
+
+
+def test_a_log_that_is_an_artifact_is_no_run(root):
+    """An event file that a run keeps among its artifacts belongs to that run."""
+    with start_run("tensorboard:runs", name="old") as old:
+        pass
+    with start_run("tensorboard:runs", name="new") as new:
+        new.artifact(attempt_path(old.directory))
+
+    assert ["old", "new"] == [run.name for run in open_runs("tensorboard:runs")]
+
+
+def test_a_run_is_found_by_uid_or_name(root):
+    """A uid always finds its run, a name where it is the only one of that name."""
+    for uid, name in (("u1", "a"), ("u2", "b"), ("u3", "b")):
+        start_run("tensorboard:runs", uid=uid, name=name).close()
+    runs = open_runs("tensorboard:runs")
+    with pytest.raises(AmbiguousRun) as ambiguous:
+        runs["b"]
+    with pytest.raises(UnknownRun) as unknown:
+        runs["u4"]
+
+    assert ["u1", "u3"] == [runs["a"].uid, runs["u3"].uid]
+    assert (
+        f"several runs are named 'b': {root}/default/b, {root}/default/b-2. Ask for one by its uid"
+        == str(ambiguous.value)
+    )
+    assert f"no run 'u4' in {root}. There is 'a', 'b'." == str(unknown.value)
+
+
+def test_an_unknown_metric_is_an_error_with_a_suggestion(root):
+    """The message names the run and the metric that may have been meant."""
+    with start_run("tensorboard:runs", name="a") as run:
+        run.log({"val/loss": 1.0}, step=1)
+    (read,) = open_runs("tensorboard:runs")
+    with pytest.raises(UnknownMetric) as caught:
+        read.history("val/los")
+
+    assert "the run 'a' has no metric 'val/los'. Did you mean 'val/loss'?" == str(caught.value)
+
+
+def test_a_damaged_log_is_read_up_to_the_damage(root):
+    """What comes before a damaged record is there, and the record says where it ends."""
+    with start_run("tensorboard:runs") as run:
+        for step in range(3):
+            run.log({"loss": 1.0}, step=step)
+        path = attempt_path(run.directory)
+        end = path.stat().st_size
+    data = bytearray(path.read_bytes())
+    data[end + 20] ^= 1
+    path.write_bytes(data)
+    (read,) = open_runs("tensorboard:runs")
+
+    assert "UNFINISHED" == read.status
+    assert ((0, 1.0), (1, 1.0), (2, 1.0)) == read.history("loss")
+    assert f"of {path} does not match its checksum" in read.damage
+
+
+def test_a_missing_directory_is_an_error(root):
+    """A root that is not there is named."""
+    with pytest.raises(RunDirectoryError) as caught:
+        open_runs("tensorboard:runs")
+
+    assert (
+        f"{root}: there is no such directory. Name the one that the runs were started with"
+        == str(caught.value)
+    )
+
+
+def test_a_mirror_is_not_read(root):
+    """An MLflow URI is refused with where runs are read from, and without its password."""
+    with pytest.raises(InvalidTarget) as caught:
+        open_runs("mlflow:http://u:p@host")
+
+    assert (
+        "target 'mlflow:http://***@host' is a mirror; runs are read from their directories: 'tensorboard:DIR', the "
+        "one that the runs were started with, or 'tensorboard:.treadle/runs'"
+    ) == str(caught.value)

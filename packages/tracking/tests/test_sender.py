@@ -1,0 +1,373 @@
+"""The thread that follows a log."""
+
+from threading import Event
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from treadle_tracking.entries import Scalars, Started
+from treadle_tracking.log import START, LogWriter, attempt_path, read_entries
+from treadle_tracking.mirrors import sender as sender_module
+from treadle_tracking.mirrors.sender import Sender
+from treadle_tracking.mirrors.state import Sent, load_every, load_sent
+
+ALWAYS = 1_000_000_000
+STARTED = Started(wall_time=1.0, uid="u", experiment="e", name="n")
+
+
+def scalars(step):
+    return Scalars(wall_time=2.0, step=step, values={"loss": 0.5})
+
+
+class ListMirror:
+    """A mirror that keeps what it is sent, and fails as often as it is told to."""
+
+    def __init__(self, *, failures=0, uri="mlflow:list", identity="r1"):
+        self.uri = uri
+        self.identity = None
+        self.entries = []
+        self.opened = []
+        self.closed = 0
+        self._identity = identity
+        self.failures = failures
+        self.sending = Event()
+
+    def open(self, started, directory):
+        self.opened.append((started, directory))
+        self.identity = self._identity
+
+    def send(self, entries):
+        self.sending.set()
+        if self.failures:
+            self.failures -= 1
+            raise ConnectionError("no\n answer")
+        self.entries.extend(entries)
+
+    def close(self):
+        self.closed += 1
+
+
+class BlockedMirror(ListMirror):
+    """A mirror that accepts and does not answer until it is released."""
+
+    def __init__(self):
+        super().__init__()
+        self.released = Event()
+
+    def send(self, entries):
+        self.sending.set()
+        self.released.wait()
+        super().send(entries)
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch):
+    monkeypatch.setattr(sender_module, "FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(sender_module, "REST", 0.0)
+
+
+@pytest.fixture
+def log(tmp_path):
+    writer = LogWriter(attempt_path(tmp_path))
+    writer.append(STARTED)
+    yield writer
+    writer.close()
+
+
+def sent_by(directory, mirror):
+    """What `close` says after everything in the log was offered to `mirror`."""
+    sender = Sender(directory, mirror)
+    sender.start()
+    return sender.close(None)
+
+
+def test_everything_arrives_in_order(tmp_path, log):
+    """What was appended before `close` is at the mirror after it, in the log's order."""
+    mirror = ListMirror()
+    sender = Sender(tmp_path, mirror)
+    sender.start()
+    for step in range(1000):
+        log.append(scalars(step))
+        sender.wake()
+
+    remainder = sender.close(None)
+
+    assert None is remainder
+    assert [STARTED, *map(scalars, range(1000))] == mirror.entries
+    assert ([(STARTED, tmp_path)], 1) == (mirror.opened, mirror.closed)
+
+
+def test_entries_arrive_while_the_run_is_alive(tmp_path, log):
+    """`wake` is enough: nothing waits for the end."""
+    mirror = ListMirror()
+    sender = Sender(tmp_path, mirror)
+    sender.start()
+    log.append(scalars(1))
+    sender.wake()
+
+    arrived = mirror.sending.wait(60)
+
+    sender.close(None)
+    assert arrived
+
+
+def test_a_log_that_has_not_begun_is_waited_for(tmp_path):
+    """A sender may be started before the run's first entry."""
+    mirror = ListMirror()
+    sender = Sender(tmp_path, mirror)
+    sender.start()
+    writer = LogWriter(attempt_path(tmp_path))
+    writer.append(STARTED)
+    writer.close()
+
+    remainder = sender.close(None)
+
+    assert (None, [STARTED]) == (remainder, mirror.entries)
+
+
+def test_a_wanted_mirror_is_noted_before_anything_is_sent(tmp_path, log):
+    """A run that is killed at once, while the mirror is still being opened, is known to `sync`."""
+    mirror = ListMirror()
+    sender = Sender(tmp_path, mirror)
+    sender._thread = SimpleNamespace(start=lambda: None)
+
+    sender.start()
+
+    assert [Sent(uri="mlflow:list")] == load_every(tmp_path)
+
+
+def test_the_note_is_moved_on_after_the_acknowledgement(tmp_path, log):
+    """The position on disk is the log's end once everything has arrived."""
+    mirror = ListMirror()
+    sent_by(tmp_path, mirror)
+
+    _, end = read_entries(tmp_path)
+
+    assert Sent(uri="mlflow:list", position=end, identity="r1", started=STARTED) == load_sent(
+        tmp_path, "mlflow:list"
+    )
+
+
+def test_the_note_stays_where_the_mirror_failed(tmp_path, log):
+    """Nothing counts as sent that was not acknowledged."""
+    sent_by(tmp_path, ListMirror(failures=ALWAYS))
+
+    assert START == load_sent(tmp_path, "mlflow:list").position
+
+
+def test_a_later_sender_goes_on_where_the_first_stopped(tmp_path, log):
+    """What was acknowledged is not sent again."""
+    sent_by(tmp_path, ListMirror())
+    log.append(scalars(1))
+    later = ListMirror()
+
+    sent_by(tmp_path, later)
+
+    assert [scalars(1)] == later.entries
+
+
+def test_another_run_at_the_mirror_gets_everything(tmp_path, log):
+    """Where the run that was sent to is gone and another made, it is sent from the beginning."""
+    sent_by(tmp_path, ListMirror())
+    other = ListMirror(identity="r2")
+
+    sent_by(tmp_path, other)
+
+    assert [STARTED] == other.entries
+
+
+def test_a_failed_batch_is_sent_again(tmp_path, log):
+    """A mirror that fails and recovers has everything once."""
+    mirror = ListMirror(failures=2)
+
+    remainder = sent_by(tmp_path, mirror)
+
+    assert (None, [STARTED]) == (remainder, mirror.entries)
+
+
+def test_a_failing_mirror_leaves_a_sentence_with_the_call(tmp_path, log):
+    """What is left is counted, with the reason and the call that sends it."""
+    log.append(scalars(1))
+    expected = (
+        f"2 entries of this run did not reach mlflow:list in time (ConnectionError: no answer); "
+        f"send the rest with: treadle_tracking.sync({str(tmp_path)!r})"
+    )
+
+    remainder = sent_by(tmp_path, ListMirror(failures=ALWAYS))
+
+    assert expected == remainder
+
+
+def test_a_hidden_password_is_asked_for_in_the_call(tmp_path, log):
+    """The call that sends the rest shows where the password goes."""
+    mirror = ListMirror(failures=ALWAYS, uri="mlflow:http://***@host")
+    expected = (
+        f"1 entry of this run did not reach mlflow:http://***@host in time (ConnectionError: no answer); "
+        f"send the rest with: treadle_tracking.sync({str(tmp_path)!r}, to='mlflow:http://USER:PASSWORD@host')"
+    )
+
+    remainder = sent_by(tmp_path, mirror)
+
+    assert expected == remainder
+
+
+def test_a_mirror_that_never_answers_is_left(tmp_path, log):
+    """`close` returns after its timeout, and what has not arrived is named."""
+    mirror = BlockedMirror()
+    sender = Sender(tmp_path, mirror)
+    sender.start()
+    mirror.sending.wait(60)
+
+    remainder = sender.close(0)
+
+    mirror.released.set()
+    assert (
+        f"1 entry of this run did not reach mlflow:list in time; "
+        f"send the rest with: treadle_tracking.sync({str(tmp_path)!r})"
+    ) == remainder
+    assert None is sender.close(None)
+
+
+def test_a_failure_is_told_of_once(tmp_path, log, capsys):
+    """However often a mirror fails, stderr has one line."""
+    expected = (
+        f"treadle: mlflow:list does not take the run (ConnectionError: no answer); the run goes on in {tmp_path}, "
+        f"and sending is tried again\n"
+    )
+
+    sent_by(tmp_path, ListMirror(failures=ALWAYS))
+
+    assert expected == capsys.readouterr().err
+
+
+def test_a_damaged_log_is_said(tmp_path, log):
+    """A log that cannot be read on is no traceback in a thread, but a sentence."""
+    log.append(scalars(1))
+    path = attempt_path(tmp_path)
+    data = bytearray(path.read_bytes())
+    data[-10] ^= 1
+    path.write_bytes(data)
+    mirror = ListMirror()
+
+    remainder = sent_by(tmp_path, mirror)
+
+    assert [STARTED] == mirror.entries
+    assert remainder is not None
+    assert remainder.startswith(
+        "Some entries of this run did not reach mlflow:list in time (Corrupt"
+    )
+
+
+def test_a_second_wake_touches_nothing(tmp_path, log):
+    """Between two readings of the log, `wake` takes the event's lock once at most."""
+    sender = Sender(tmp_path, ListMirror())
+    calls = []
+    state = SimpleNamespace(is_set=lambda: bool(calls), set=lambda: calls.append("set"))
+    sender._woken = state
+
+    for _ in range(3):
+        sender.wake()
+
+    assert ["set"] == calls
+
+
+def test_a_close_that_comes_between_is_heard(tmp_path, log):
+    """However `close` and the thread interleave, the thread does not sleep through it."""
+
+    class Racing(Event):
+        def clear(self):
+            # The very moment before the thread clears the flag.
+            sender._closing.set()
+            self.set()
+            super().clear()
+
+        def wait(self, timeout=None):
+            pytest.fail("the thread would wait for ever")
+
+    mirror = ListMirror()
+    sender = Sender(tmp_path, mirror)
+    sender._woken = Racing()
+
+    sender._work()
+
+    assert ([STARTED], 1) == (mirror.entries, mirror.closed)
+
+
+def test_the_thread_rests_in_proportion_to_its_work(tmp_path, log, monkeypatch):
+    """After every batch the thread rests 19 times the processor time that it took, up to a limit."""
+    for step in range(599):
+        log.append(scalars(step))
+    ticks = iter([0.0, 0.1, 5.0, 15.0, 20.0])
+    monkeypatch.setattr(sender_module, "REST", 19)
+    monkeypatch.setattr(sender_module.time, "thread_time", lambda: next(ticks))
+    sender = Sender(tmp_path, ListMirror())
+    rests = []
+    sender._closing = SimpleNamespace(wait=rests.append)
+
+    sender._deliver()
+
+    assert [pytest.approx(1.9), 5.0] == rests
+
+
+def test_a_failing_mirror_is_tried_ever_more_slowly(tmp_path, log, monkeypatch):
+    """Pauses double up to a minute, and begin anew after a success."""
+    monkeypatch.setattr(sender_module, "FIRST_PAUSE", 0.5)
+    sender = Sender(tmp_path, ListMirror())
+    outcomes = iter([*[OSError("down")] * 9, None, OSError("down"), None])
+    pauses = []
+    over = []
+
+    def deliver():
+        outcome = next(outcomes)
+        over.append(outcome)
+        if outcome is not None:
+            raise outcome
+
+    sender._deliver = deliver
+    sender._closing = SimpleNamespace(wait=pauses.append, is_set=lambda: len(over) == 11)
+    sender._woken = SimpleNamespace(clear=lambda: None, wait=lambda: None)
+
+    sender._work()
+
+    assert [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 0.5] == pauses
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.integers(0, 4), min_size=1, max_size=5),
+    st.integers(0, 700),
+)
+def test_a_flaky_mirror_ends_with_the_log(tmp_path_factory, failures, count):
+    """Whatever fails, and however often the process is begun again, every entry arrives, and in order."""
+    directory = tmp_path_factory.mktemp("run")
+    writer = LogWriter(attempt_path(directory))
+    writer.append(STARTED)
+    for step in range(count):
+        writer.append(scalars(step))
+    writer.close()
+    arrived = []
+
+    for number in [*failures, 0]:
+        mirror = ListMirror(failures=number)
+        sent_by(directory, mirror)
+        arrived.extend(mirror.entries)
+
+    assert [STARTED, *map(scalars, range(count))] == list(dict.fromkeys(map(_hashable, arrived)))
+
+
+def _hashable(entry):
+    """An entry that a dict can hold: equal to the entry, by its step."""
+    return _Hashable(entry)
+
+
+class _Hashable:
+    def __init__(self, entry):
+        self.entry = entry
+
+    def __hash__(self):
+        return hash(getattr(self.entry, "step", None))
+
+    def __eq__(self, other):
+        return self.entry == getattr(other, "entry", other)

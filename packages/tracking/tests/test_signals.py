@@ -1,0 +1,78 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from treadle_tracking.signals import Terminated, Termination
+
+
+@pytest.fixture(autouse=True)
+def default_handler():
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_the_first_sigterm_raises_and_later_ones_do_not():
+    """SIGTERM is an exception in the main thread, once: repeating it does not break off the unwinding."""
+    termination = Termination()
+    with pytest.raises(Terminated) as caught:
+        os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGTERM)
+    termination.restore()
+
+    assert 143 == caught.value.code
+    assert signal.SIG_DFL == signal.getsignal(signal.SIGTERM)
+
+
+def test_somebody_elses_handler_is_left_alone():
+    """Where SIGTERM has a handler, or is ignored, nothing is installed and nothing restored."""
+    for handler in (signal.SIG_IGN, lambda *_: None):
+        signal.signal(signal.SIGTERM, handler)
+        Termination().restore()
+
+        assert handler == signal.getsignal(signal.SIGTERM)
+
+
+def test_a_handler_that_came_later_stays():
+    """Restoring does not undo what somebody installed over ours."""
+    termination = Termination()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    termination.restore()
+
+    assert signal.SIG_IGN == signal.getsignal(signal.SIGTERM)
+
+
+def test_other_threads_install_nothing():
+    """A run that is started in a thread leaves signals alone, as Python demands."""
+    thread = threading.Thread(target=Termination)
+    thread.start()
+    thread.join()
+
+    assert signal.SIG_DFL == signal.getsignal(signal.SIGTERM)
+
+
+def test_a_forked_worker_dies_of_sigterm_as_it_would_have():
+    """In a forked process SIGTERM kills at once: its parent sees the signal, not an exit code of ours."""
+    script = """
+import os, signal, sys, time
+from treadle_tracking.signals import Termination
+termination = Termination()
+child = os.fork()
+if child == 0:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(60)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+
+    assert "-15\n" == done.stdout

@@ -1,0 +1,169 @@
+import json
+import subprocess
+import sys
+import time
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
+
+import pytest
+
+from treadle_tracking import start_run
+
+pytestmark = pytest.mark.slow
+
+DEADLINE = 90  # seconds; TensorBoard needs a few to start and to read
+
+
+@pytest.fixture(params=["auto", "false"])
+def tensorboard(request, tmp_path):
+    """TensorBoard itself over `tmp_path / "runs"`, with its Rust data server and with Python alone."""
+    pytest.importorskip("tensorboard", reason="needs the extra treadle-tracking[tensorboard]")
+    said = tmp_path / "tensorboard.log"
+
+    def start():
+        with said.open("wb") as output:
+            return subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "tensorboard.main", "--logdir", str(tmp_path / "runs")),
+                    *("--host", "127.0.0.1", "--port", "0", "--reload_interval", "1"),
+                    f"--load_fast={request.param}",
+                ],
+                stdout=output,
+                stderr=output,
+            )
+
+    started = []
+
+    def ask(path, body=None, **query):
+        if not started:
+            started.append(start())
+        address = eventually(lambda: said.read_text().partition(" at ")[2].partition(" ")[0])
+        url = f"{address.rstrip('/')}/data/{path}" + (f"?{urlencode(query)}" if query else "")
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        with urlopen(Request(url, data, headers), timeout=30) as response:
+            answer = response.read()
+        return json.loads(answer) if answer[:1] in b"[{" else answer
+
+    yield ask
+    for process in started:
+        process.terminate()
+        process.wait(30)
+
+
+def eventually(read):
+    """What `read` gives as soon as it is something; TensorBoard reads in its own time."""
+    end = time.monotonic() + DEADLINE
+    while not (found := read()):
+        assert time.monotonic() < end, "TensorBoard did not show it in time"
+        time.sleep(0.1)
+    return found
+
+
+@pytest.fixture
+def png():
+    """A PNG of 32 by 24 pixels."""
+    image = pytest.importorskip("PIL.Image", reason="needs the extra treadle-tracking[images]")
+    from io import BytesIO
+
+    buffer = BytesIO()
+    image.new("L", (32, 24), 128).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_tensorboard_shows_two_runs_as_they_are(tensorboard, tmp_path, png):
+    """Its HTTP API has two runs, the union of their parameters, scalars as metrics, images, texts and success."""
+    common = {"amp": True, "optim": {"lr": 1e-3, "name": "adam"}, "clip": None, "layers": [1, 2]}
+    for name, params in (("one", common | {"warmup": 10}), ("two", common | {"dropout": 0.1})):
+        with start_run(
+            f"tensorboard:{tmp_path / 'runs'}", experiment="digits", name=name, params=params
+        ) as run:
+            for step in range(5):
+                run.log({"loss": 1 / (step + 1), "acc": step / 10}, step=step)
+            run.log({"val/loss": 0.25}, step=4)
+            run.image("samples", png, step=4)
+            run.text("note", "*hello*", step=4)
+            run.tag({"by": "me"})
+            run.json("vocab", {"a": 1})
+    names = ["digits/one", "digits/two"]
+
+    def complete(plugin, tag):
+        tags = tensorboard(f"plugin/{plugin}/tags")
+        return sorted(tags) == names and all(tag in tags[run] for run in names) and tags
+
+    scalars = eventually(lambda: complete("scalars", "val/loss"))
+    images = eventually(lambda: complete("images", "samples"))
+    texts = eventually(lambda: complete("text", "note"))
+    points = tensorboard("plugin/scalars/scalars", run="digits/two", tag="loss")
+    pictures = tensorboard("plugin/images/images", run="digits/two", tag="samples", sample=0)
+    picture = tensorboard(f"plugin/images/individualImage?{pictures[0]['query']}")
+    (text,) = tensorboard("plugin/text/text", run="digits/two", tag="note")
+    experiment = tensorboard("plugin/hparams/experiment", {"experimentName": ""})
+    statuses = ["STATUS_UNKNOWN", "STATUS_SUCCESS", "STATUS_FAILURE", "STATUS_RUNNING"]
+    groups = tensorboard(
+        "plugin/hparams/session_groups",
+        {"experimentName": "", "allowedStatuses": statuses, "startIndex": 0, "sliceSize": 10}
+        | {"colParams": []},
+    )["sessionGroups"]
+    columns = {info["name"]: info["type"] for info in experiment["hparamInfos"]}
+    metrics = {info["name"]["tag"] for info in experiment["metricInfos"]}
+    rows = {group["sessions"][0]["name"]: group for group in groups}
+
+    assert names == sorted(tensorboard("runs"))
+    assert {run: {"loss", "acc", "val/loss"} for run in names} == {
+        run: set(scalars[run]) for run in names
+    }
+    assert [(step, pytest.approx(1 / (step + 1))) for step in range(5)] == [
+        (step, value) for _, step, value in points
+    ]
+    assert {run: ["samples"] for run in names} == {run: list(images[run]) for run in names}
+    assert (4, png) == (pictures[0]["step"], picture)
+    assert {run: ["note"] for run in names} == {run: texts[run] for run in names}
+    assert "<p><em>hello</em></p>" in text["text"]
+    assert {
+        "amp": "DATA_TYPE_BOOL",
+        "optim.lr": "DATA_TYPE_FLOAT64",
+        "optim.name": "DATA_TYPE_STRING",
+        "layers": "DATA_TYPE_STRING",
+        "warmup": "DATA_TYPE_FLOAT64",
+        "dropout": "DATA_TYPE_FLOAT64",
+    } == columns
+    assert {"loss", "acc", "val/loss"} == metrics
+    assert names == sorted(rows)
+    assert {
+        "amp": True,
+        "optim.lr": 1e-3,
+        "optim.name": "adam",
+        "layers": "[1, 2]",
+        "dropout": 0.1,
+    } == (rows["digits/two"]["hparams"])
+    assert ["STATUS_SUCCESS"] * 2 == [group["sessions"][0]["status"] for group in groups]
+
+
+def test_tensorboard_follows_a_run_that_goes_on(tensorboard, tmp_path):
+    """A run without an end is shown with its scalars, new ones appear, and a failure is shown as one."""
+    run = start_run(
+        f"tensorboard:{tmp_path / 'runs'}", experiment="e", name="live", params={"a": 1}
+    )
+    run.log({"loss": 1.0}, step=1)
+
+    def steps():
+        tags = tensorboard("plugin/scalars/tags")
+        if "loss" not in tags.get("e/live", {}):
+            return []
+        return [p[1] for p in tensorboard("plugin/scalars/scalars", run="e/live", tag="loss")]
+
+    def status():
+        groups = tensorboard(
+            "plugin/hparams/session_groups",
+            {"experimentName": "", "startIndex": 0, "sliceSize": 10, "colParams": []}
+            | {"allowedStatuses": ["STATUS_UNKNOWN", "STATUS_FAILURE"]},
+        )["sessionGroups"]
+        return groups[0]["sessions"][0].get("status", "STATUS_UNKNOWN") if groups else None
+
+    assert [1] == eventually(steps)
+    assert "STATUS_UNKNOWN" == eventually(status)
+    run.log({"loss": 0.5}, step=2)
+    assert eventually(lambda: steps() == [1, 2])
+    run.close("KILLED")
+    assert eventually(lambda: status() == "STATUS_FAILURE")
