@@ -1,0 +1,81 @@
+"""Lengths, config, loop and tracking for people who train PyTorch models and keep their own loop.
+
+The four libraries are `treadle.units`, `treadle.config`, `treadle.loop` and `treadle.tracking`; their everyday names
+are here too. A name loads its library when it is first used, so that `import treadle` costs nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import treadle_config as config
+    import treadle_loop as loop
+    import treadle_tracking as tracking
+    import treadle_units as units
+    from treadle.fitting import FitResult, fit
+    from treadle.moments import Moment, training
+    from treadle_config import link, linked, load, resolve, run_cli, setting
+    from treadle_loop import Engine, Loss, TensorLoader, supervised
+    from treadle_tracking import open_runs, start_run
+    from treadle_units import Batches, Epochs, Every, Records, Schedule, Seconds, Steps, parse
+
+__all__ = [
+    "Batches",
+    "Engine",
+    "Epochs",
+    "Every",
+    "FitResult",
+    "Loss",
+    "Moment",
+    "Records",
+    "Schedule",
+    "Seconds",
+    "Steps",
+    "TensorLoader",
+    "config",
+    "fit",
+    "link",
+    "linked",
+    "load",
+    "loop",
+    "open_runs",
+    "parse",
+    "resolve",
+    "run_cli",
+    "setting",
+    "start_run",
+    "supervised",
+    "tracking",
+    "training",
+    "units",
+]
+
+_LIBRARIES = {
+    "config": "treadle_config",
+    "loop": "treadle_loop",
+    "tracking": "treadle_tracking",
+    "units": "treadle_units",
+}
+_HOMES = {
+    "treadle.fitting": ["FitResult", "fit"],
+    "treadle.moments": ["Moment", "training"],
+    "treadle_config": ["link", "linked", "load", "resolve", "run_cli", "setting"],
+    "treadle_loop": ["Engine", "Loss", "TensorLoader", "supervised"],
+    "treadle_tracking": ["open_runs", "start_run"],
+    "treadle_units": [
+        *["Batches", "Epochs", "Every", "Records", "Schedule", "Seconds", "Steps", "parse"]
+    ],
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LIBRARIES:
+        return importlib.import_module(_LIBRARIES[name])
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(home), name)
+    raise AttributeError(f"module 'treadle' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

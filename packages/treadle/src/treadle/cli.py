@@ -1,0 +1,43 @@
+"""The `treadle` command: which words it knows, and where each leads."""
+
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib.metadata import version
+
+USAGE = """\
+usage: treadle COMMAND [ARGUMENTS]
+
+  demo        train a small network on handwritten digits; `treadle demo --help` says what can be set
+
+  --help      this text
+  --version   the version of treadle
+"""
+WORDS = ["demo", "--help", "--version"]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line given, or that of the process; leaves with code 2 where it cannot be understood."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        _dispatch(words)
+    except KeyboardInterrupt:
+        sys.stderr.write("treadle: interrupted\n")
+        sys.exit(130)  # what a shell gives for SIGINT
+
+
+def _dispatch(words: Sequence[str]) -> None:
+    match words:
+        case ["demo", *rest]:
+            from treadle.demo.command import demo
+
+            demo(rest)
+        case [] | ["-h" | "--help", *_]:
+            sys.stdout.write(USAGE)
+        case ["--version"]:
+            sys.stdout.write(f"treadle {version('treadle')}\n")
+        case [word, *_]:
+            [*near] = get_close_matches(word, WORDS, n=1)
+            hint = f"did you mean `treadle {near[0]}`?" if near else "`treadle --help` lists them."
+            sys.stderr.write(f"treadle: there is no command {word!r}; {hint}\n")
+            sys.exit(2)

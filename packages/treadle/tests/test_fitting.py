@@ -1,0 +1,135 @@
+"""`fit`, and what it says."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+import treadle
+from treadle.errors import MissingExtra
+from treadle.fitting import fit
+from treadle.progress import fraction_done
+from treadle_loop import Engine, TensorLoader
+from treadle_units import Progress, parse
+
+MakeEngine = Callable[..., Engine]
+
+
+def test_it_returns_what_it_came_to(make_engine: MakeEngine, loader: TensorLoader) -> None:
+    """The result has the outcome, the last pass and the last validation."""
+    result = fit(make_engine(), loader, {"val": loader}, until="2 epochs")
+
+    assert "limit" == result.outcome.reason
+    assert (200, 26, 26, 2) == (
+        result.outcome.counts.records,
+        result.outcome.counts.batches,
+        result.outcome.counts.steps,
+        result.outcome.counts.epochs,
+    )
+    assert (100, 13) == (result.trained.records, result.trained.batches)
+    assert (100, 13) == (result.validated["val"].records, result.validated["val"].batches)
+
+
+def test_it_is_silent_unless_asked(
+    make_engine: MakeEngine, loader: TensorLoader, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without `progress` nothing is printed."""
+    fit(make_engine(), loader, {"val": loader}, until="1 epoch")
+
+    assert ("", "") == capsys.readouterr()
+
+
+def test_it_tells_each_pass(
+    make_engine: MakeEngine, loader: TensorLoader, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With `progress` each pass and validation is a line with exact counts."""
+    pytest.importorskip("tqdm", reason="needs the extra treadle[progress]")
+    fit(make_engine(accumulate=4), loader, {"val": loader}, until="5 steps", progress=True)
+    lines = [line.split(",")[0] for line in capsys.readouterr().out.splitlines()]
+
+    assert [
+        "epoch 1: trained 100 records in 13 batches (4 steps)",
+        "epoch 1: validated 100 records in 13 batches",
+        "step 5: trained 32 records in 4 batches (1 step)",
+        "step 5: validated 100 records in 13 batches",
+    ] == lines
+
+
+def test_a_bar_without_tqdm_is_an_error(
+    make_engine: MakeEngine, loader: TensorLoader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without tqdm, `progress=True` names the extra before anything is trained."""
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    engine = make_engine()
+    with pytest.raises(MissingExtra) as caught:
+        fit(engine, loader, until="1 step", progress=True)
+
+    assert ("progress=True needs the extra 'progress': pip install 'treadle[progress]'") == str(
+        caught.value
+    )
+
+
+@pytest.mark.parametrize(
+    ("until", "expected"),
+    [
+        ("4 epochs", 0.375),
+        ("30 batches", 0.5),
+        ("600 records", 0.2),
+        ("30 batches | 4 epochs", 0.5),
+    ],
+)
+def test_the_bar_knows_how_far_it_is(until: str, expected: float) -> None:
+    """The bar shows the share of the limit that is reached, of alternatives the nearest."""
+    progress = Progress()
+    progress.records, progress.batches = 80, 10
+    progress.end_epochs(1)
+    progress.records, progress.batches = 120, 15
+
+    assert expected == fraction_done(parse(until), progress, batches_per_epoch=10)
+
+
+def test_every_public_name_is_there() -> None:
+    """Every name that treadle promises can be had from it."""
+    missing = [name for name in treadle.__all__ if not hasattr(treadle, name)]
+
+    assert [] == missing
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    """A name that treadle does not have is an ordinary AttributeError."""
+    with pytest.raises(AttributeError, match="module 'treadle' has no attribute 'fitt'"):
+        _ = treadle.fitt
+
+
+def command(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "treadle", *words], capture_output=True, text=True, check=False
+    )
+
+
+def test_an_unknown_command_is_one_line() -> None:
+    """An unknown command leaves with code 2 and a suggestion."""
+    done = command("dmeo")
+
+    assert (2, "", "treadle: there is no command 'dmeo'; did you mean `treadle demo`?\n") == (
+        done.returncode,
+        done.stdout,
+        done.stderr,
+    )
+
+
+@pytest.mark.parametrize("words", [[], ["--help"]])
+def test_help_lists_the_commands(words: list[str]) -> None:
+    """Without a command, and with `--help`, the commands are listed."""
+    done = command(*words)
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "demo" in done.stdout
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    """`--version` says the installed version."""
+    from importlib.metadata import version
+
+    assert f"treadle {version('treadle')}\n" == command("--version").stdout
