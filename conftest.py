@@ -1,0 +1,43 @@
+"""Every Python code block of the README files and the guides is a test, run in a directory of its own."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sybil import Sybil
+from sybil.integration.pytest import SybilItem
+from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+
+
+def enter(namespace: dict[str, Any]) -> None:
+    namespace["_home"], namespace["_scratch"] = Path.cwd(), tempfile.TemporaryDirectory()
+    os.chdir(namespace["_scratch"].name)
+
+
+def leave(namespace: dict[str, Any]) -> None:
+    os.chdir(namespace["_home"])
+    namespace["_scratch"].cleanup()
+
+
+pytest_collect_file = Sybil(
+    parsers=[PythonCodeBlockParser(), SkipParser()],
+    patterns=["README.md", "docs/*.md"],
+    setup=enter,
+    teardown=leave,
+).pytest()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep each document together and in its order, whatever the seed: its blocks read on from each other."""
+    documents: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        if isinstance(item, SybilItem):
+            documents.setdefault(item.path, []).append(item)
+    blocks = [
+        block
+        for document in documents.values()
+        for block in sorted(document, key=lambda block: block.location[1] or 0)
+    ]
+    items[:] = [item for item in items if not isinstance(item, SybilItem)] + blocks
