@@ -80,13 +80,9 @@ def test_the_hparams_page_has_a_row_a_run(tensorboard: str, browser: Any) -> Non
     """The HPARAMS page shows both runs with their learning rates."""
     page = browser.new_page(viewport={"width": 1600, "height": 1000})
     page.goto(f"{tensorboard}/#hparams")
-    table = page.get_by_text("optim.lr").first
-    table.wait_for(timeout=60_000)
-    page.get_by_text("0.0030000").first.wait_for(timeout=60_000)
-    shown = page.locator("body").inner_text()
+    for text in ["optim.lr", "0.0010000", "0.0030000"]:
+        page.get_by_text(text).first.wait_for(timeout=60_000)
     page.close()
-
-    assert "0.0010000" in shown
 
 
 def test_the_images_page_shows_the_figure(tensorboard: str, browser: Any) -> None:

@@ -70,8 +70,14 @@ def _train(config: Config) -> None:
         model, supervised(functional.cross_entropy, metrics={"accuracy": accuracy}), optimizer
     )
 
+    # What the run says of itself in other places would only be columns that always differ.
+    params = {
+        name: value
+        for name, value in dump(config).items()
+        if name not in ("experiment", "name", "track")
+    }
     with start_run(
-        config.track, experiment=config.experiment, name=config.name, params=dump(config)
+        config.track, experiment=config.experiment, name=config.name, params=params
     ) as run:
         result = fit(
             engine,

@@ -9,7 +9,7 @@ from treadle.demo.digits import Digits
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_COLUMNS, _ROWS = 6, 3
+_COLUMNS, _MOST = 6, 18
 
 
 def misclassified(digits: Digits, predicted: Tensor) -> "Figure":
@@ -22,12 +22,15 @@ def misclassified(digits: Digits, predicted: Tensor) -> "Figure":
     from matplotlib.figure import Figure  # not pyplot: it keeps figures, and asks for a display
 
     wrong = (predicted != digits.labels).nonzero().flatten().tolist()
-    figure = Figure(figsize=(1.5 * _COLUMNS, 1.8 * _ROWS), layout="constrained")
+    shown = wrong[:_MOST]
+    columns = min(_COLUMNS, max(3, len(shown)))
+    rows = max(1, -(-len(shown) // columns))
+    figure = Figure(figsize=(1.6 * columns, 1.9 * rows + 0.6), layout="constrained")
     figure.suptitle(f"{len(wrong)} of {len(digits.labels)} held-out digits read wrong")
-    for place, axes in enumerate(figure.subplots(_ROWS, _COLUMNS).flat):
+    for place, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
         axes.set_axis_off()
-        if place < len(wrong):
-            index = wrong[place]
+        if place < len(shown):
+            index = shown[place]
             axes.imshow(digits.images[index, 0].numpy(), cmap="gray_r", vmin=0, vmax=1)
-            axes.set_title(f"{digits.labels[index]} read as {predicted[index]}", fontsize=10)
+            axes.set_title(f"{digits.labels[index]} read as {predicted[index]}", fontsize=12)
     return figure
