@@ -42,11 +42,10 @@ class Narrator:
         if self._bar.disable or monotonic() < self._next_refresh:
             return
         self._next_refresh = monotonic() + _REFRESH_SECONDS
-        schedule = moment.schedule
-        done = fraction_done(schedule.until, schedule.progress, self._batches_per_epoch)
-        self._bar.set_description_str(
-            f"{schedule.progress.counts()} of {schedule.until}", refresh=False
-        )
+        progress = moment.schedule.progress
+        done = fraction_done(moment.schedule.until, progress, self._batches_per_epoch)
+        where = f"epoch {progress.epochs + 1}, step {progress.steps}"
+        self._bar.set_description_str(where, refresh=False)
         self._bar.update(done - self._bar.n)
 
     def close(self) -> None:
