@@ -69,3 +69,12 @@ def test_a_wheel_asks_for_what_it_needs(package: str, wheels: dict[str, Path]) -
     assert EXTRAS[package] == set(metadata.get_all("Provides-Extra", []))
     assert metadata["Requires-Python"] == ">=3.11"
     assert metadata["License-Expression"] == "Apache-2.0"
+
+
+@pytest.mark.parametrize("package", NEEDS)
+def test_a_package_carries_the_licence(package: str, root: Path) -> None:
+    """Each package has the licence as a file of its own: a link would lead out of its source distribution."""
+    licence = root / "packages" / package / "LICENSE"
+
+    assert not licence.is_symlink()
+    assert (root / "LICENSE").read_text() == licence.read_text()
