@@ -19,7 +19,8 @@ class Moment:
 
     Attributes:
         update: The step: its loss, on the device, and its counts.
-        schedule: Counts of the whole training in `.progress`; `.stop(reason)` makes this the last moment.
+        schedule: Counts of the whole training in `.progress`; `.stop(reason)` makes this the last moment, and
+            nothing more is validated or logged.
         due: Which of `"validate"` and `"log"` were due here.
         trained: The pass that this step ends, or what there was of it where the training ends here; else None.
         validated: The results by loader, where validation was due; else empty.
@@ -81,11 +82,11 @@ def training(
         for update in engine.updates(loader):
             due = schedule.advance(**update.counts)
             totals.take(update)
-            trained = None
-            if update.last or schedule.finished:
+            ends = update.last or schedule.finished
+            if ends:
                 float(update.loss)  # waits for the device, so that the time is that of the work
-                trained = totals.result("trained", seconds + perf_counter() - resumed)
             seconds += perf_counter() - resumed
+            trained = totals.result("trained", seconds) if ends else None
             validated = {}
             if validation and "validate" in due:
                 validated = {
