@@ -21,6 +21,27 @@ class Scale(nn.Module):
         return self.weight * inputs
 
 
+class Exceptions(nn.Module):
+    """A shared weight, a frozen layer, one that no loss reaches, one that every other loss does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.frozen = nn.Linear(6, 6), nn.Linear(6, 6), nn.Linear(6, 3)
+        self.second.weight = self.first.weight
+        self.frozen.requires_grad_(requires_grad=False)
+        self.norm, self.unreached, self.sometimes = (
+            nn.BatchNorm1d(6),
+            nn.Linear(2, 2),
+            nn.Linear(3, 3),
+        )
+        self.calls = 0
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.calls += 1
+        outputs = self.frozen(self.norm(self.second(torch.relu(self.first(inputs)))))
+        return self.sometimes(outputs) if self.calls % 2 else outputs
+
+
 @pytest.fixture
 def scale() -> Scale:
     return Scale()
@@ -34,6 +55,8 @@ def network() -> Callable[..., nn.Module]:
             return nn.Sequential(
                 nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3)
             )
+        if kind == "exceptions":
+            return Exceptions()
         return nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Dropout(0.2), nn.Linear(16, 3))
 
     return build

@@ -222,3 +222,23 @@ def test_a_short_last_window_is_the_textbook_to_the_last_bit(twins, same):
     SGD(textbook.parameters(), lr=0.1).step()
 
     assert same(textbook.state_dict(), model.state_dict())
+
+
+@pytest.mark.parametrize(
+    "weight", [None, lambda outputs, targets: torch.tensor(len(targets))], ids=["number", "tensor"]
+)
+def test_sparse_gradients_are_settled(weight):
+    """A sparse embedding takes the step of a dense one, over unequal batches."""
+    torch.manual_seed(0)
+    batches = [(torch.randint(9, (size, 5)), torch.randint(3, (size,))) for size in (2, 8, 3)]
+    weights = []
+    for sparse in (True, False):
+        model = nn.EmbeddingBag(9, 3, sparse=sparse)
+        nn.init.ones_(model.weight)
+        engine = Engine(
+            model, supervised(cross_entropy, weight), SGD(model.parameters(), lr=0.1), accumulate=4
+        )
+        engine.train_epoch(batches)
+        weights.append(model.weight)
+
+    torch.testing.assert_close(*weights)

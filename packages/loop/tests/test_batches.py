@@ -127,6 +127,19 @@ def test_the_engine_moves_batches_to_its_model():
     assert [META, META, CPU] == seen
 
 
+def test_a_mapping_that_forbids_update_moves():
+    """The outputs of a transformer are dictionaries that take items, and no update()."""
+
+    class Outputs(collections.OrderedDict):
+        def update(self, *args, **kwargs):
+            raise NotImplementedError
+
+    batch = Outputs()
+    batch["logits"] = x()
+
+    assert META == place(batch, META)["logits"].device
+
+
 @pytest.mark.parametrize(
     ("batch", "expected"),
     [
@@ -139,6 +152,12 @@ def test_the_engine_moves_batches_to_its_model():
         (["a", "b", "c"], 3),
         ({"text": ["a", "b"], "ids": torch.ones(2, 7)}, 2),
         ([{"a": 1}, {"a": 2}], 2),
+        ([[1, 2, 3], [4, 5, 6]], 2),
+        ({"ids": [[1, 2], [3], [4, 5, 6]]}, 3),
+        ([(torch.ones(3, 8), 0), (torch.ones(3, 8), 1)], 2),
+        ([{"x": torch.ones(3), "boxes": torch.ones(5)}, {"x": torch.ones(3)}], 2),
+        ([{"x": torch.ones(2)}, {"y": torch.ones(2)}], 2),
+        ([Plain(torch.ones(3)), Plain(torch.ones(3))], 2),
         ([], 0),
         (torch.ones(0, 3), 0),
     ],
@@ -168,8 +187,32 @@ def test_records_are_counted_in_the_batch(batch, expected):
                 "say how many records it holds; return Loss(value, records=...) from the step"
             ),
         ),
+        (
+            [{"x": torch.ones(4, 3)}, {"y": torch.ones(4)}],
+            RecordsUnknown,
+            (
+                "a list of 2 dicts may be 2 records, or columns of 4; return Loss(value, records=...) "
+                "from the step"
+            ),
+        ),
+        (
+            [("a", "b", "c"), ("d", "e", "f")],
+            RecordsUnknown,
+            (
+                "a list of 2 tuples may be 2 records, or columns of 3; return Loss(value, "
+                "records=...) from the step"
+            ),
+        ),
+        (
+            ("a", "b"),
+            RecordsUnknown,
+            (
+                "a batch of type tuple has no array with a leading size and is no list, so it does "
+                "not say how many records it holds; return Loss(value, records=...) from the step"
+            ),
+        ),
     ],
-    ids=["disagree", "unknown"],
+    ids=["disagree", "unknown", "mappings", "texts", "tuple"],
 )
 def test_a_batch_that_does_not_say_is_an_error(batch, kind, expected):
     """Nothing is guessed; with records= the same batch is fine."""

@@ -34,7 +34,7 @@ def by_hand(model, optimizer, scheduler, loader, *, clip_norm, epochs):
             scheduler.step()
 
 
-@pytest.mark.parametrize("kind", ["mlp", "conv"])
+@pytest.mark.parametrize("kind", ["mlp", "conv", "exceptions"])
 @pytest.mark.parametrize("name", ["sgd", "adamw"])
 @pytest.mark.parametrize("clip_norm", [None, 0.5])
 @pytest.mark.parametrize("drive", ["train_epoch", "updates", "update"])

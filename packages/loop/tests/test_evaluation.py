@@ -228,6 +228,18 @@ def test_predictions_come_batch_by_batch():
     assert model.training
 
 
+def test_predictions_go_on_in_evaluation_mode():
+    """Where your code trains between two batches of predictions, the next one is no training."""
+    model = nn.Dropout(0.9)
+    ones = torch.ones(100)
+    predictions = Engine(model, supervised(mse_loss)).predict([ones, ones])
+
+    next(predictions)
+    model.train()
+
+    assert torch.equal(ones, next(predictions))
+
+
 def test_leaving_predictions_gives_the_mode_back():
     """After a break the model trains again."""
     model = nn.Dropout()

@@ -56,6 +56,19 @@ def test_an_epoch_runs_on_a_device_without_values(accumulate, clip, step, optimi
         float(trained.loss)
 
 
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_a_weight_from_another_device_fetches_no_loss(accumulate):
+    """A weight that was counted on the CPU goes to where the loss is, never the loss to it."""
+    model = nn.Linear(6, 3, device="meta")
+
+    def step(model, batch):
+        return Loss(record_step(model, batch), weight=torch.tensor(4))
+
+    engine = Engine(model, step, SGD(model.parameters(), lr=0.1), accumulate=accumulate)
+
+    assert "meta" == engine.train_epoch(batches("meta")).loss.device.type
+
+
 @cases
 def test_the_first_read_is_yours(host_reads, accumulate, clip, step):
     """A whole epoch of training and one of evaluation read nothing; float(loss) reads once."""

@@ -226,15 +226,45 @@ def test_a_weight_is_a_finite_number(weight, seen):
             {"counts": {"steps": 1}},
             "Loss.counts has 'steps', which the engine counts itself; leave it out",
         ),
+        (
+            {"metrics": [1.0]},
+            "Loss.metrics is a list, and a mapping of names to values was expected",
+        ),
+        (
+            {"metrics": {"loss": 1.0}},
+            "Loss.metrics has 'loss', which is the name of the loss itself; give it another",
+        ),
     ],
-    ids=["float", "negative", "records", "steps"],
+    ids=["float", "negative", "records", "steps", "list", "loss"],
 )
-def test_counts_are_host_integers(fields, expected):
-    """Counts that are no ints, or that the engine keeps itself, are refused."""
+def test_counts_and_metrics_are_checked(fields, expected):
+    """Counts that are no ints, and names that are taken, are refused."""
     with pytest.raises(InvalidSetting) as caught:
         Loss(torch.ones(()), **fields)
 
     assert expected == str(caught.value)
+
+
+@pytest.mark.parametrize("metric", ["high", None, Mean], ids=str)
+def test_a_metric_is_a_number(metric):
+    """What is neither a tensor nor a number is no metric."""
+    actual = message_of(
+        InvalidSetting,
+        lambda model, batch: Loss(model(batch).mean(), metrics={"accuracy": metric}),
+    )
+
+    assert f"a metric is {metric!r}, and a tensor of one value or a number was expected" == actual
+
+
+@pytest.mark.parametrize("weight", [np.int8(100), np.float16(100.5), np.int64(100)])
+def test_weights_of_numpy_are_summed_exactly(weight):
+    """Narrow numbers of numpy neither wrap nor round where they are added up."""
+    engine = Engine(nn.Linear(1, 1), lambda model, batch: Loss(batch.mean(), weight=weight))
+    first, *others = [INPUTS] * 100
+
+    result = engine.test_epoch([0 * first, *others])
+
+    assert pytest.approx(0.99, rel=1e-12) == result.loss.item()
 
 
 def test_a_number_is_fine_in_evaluation():

@@ -1,11 +1,14 @@
 """One pass: which update is the last, what a break and an exception leave, whose turn it is."""
 
 import math
+import multiprocessing
+from contextlib import suppress
 
 import pytest
 import torch
-from torch.optim import SGD
-from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch.optim import LBFGS, SGD
+from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR
+from torch.utils.data import DataLoader, TensorDataset
 
 from treadle_loop import (
     Engine,
@@ -195,6 +198,53 @@ def test_a_break_leaves_the_boundary(engine, scale):
     assert ((-1.0, 1.0), -2.0, 1) == (left, scale.weight.item(), result.steps)
 
 
+def test_a_pass_can_be_closed(engine):
+    """Closing a pass that was kept closes the loader's iterator, and with it its workers."""
+    events = []
+
+    def loader():
+        try:
+            yield from batches(3)
+        finally:
+            events.append("closed")
+
+    updates = engine().updates(loader())
+    next(updates)
+    updates.close()
+
+    assert ["closed"] == events
+
+
+@pytest.mark.parametrize("leave", ["break", "exception"])
+def test_workers_end_with_the_pass(engine, leave):
+    """The worker processes of a DataLoader are gone when the loop is left."""
+    loader = DataLoader(TensorDataset(torch.ones(8)), batch_size=2, num_workers=1)
+
+    def step(model, batch):
+        if leave == "exception":
+            raise OSError
+        return model(batch[0].double()).mean()
+
+    with suppress(OSError):
+        for _ in engine(step).updates(loader):
+            break
+
+    assert [] == multiprocessing.active_children()
+
+
+def test_a_length_that_is_not_implemented_is_none(engine):
+    """A loader whose len raises NotImplementedError has no length, as one without has."""
+
+    class Stream:
+        def __len__(self):
+            raise NotImplementedError
+
+        def __iter__(self):
+            return iter(batches(3))
+
+    assert [False, False, True] == [update.last for update in engine().updates(Stream())]
+
+
 @pytest.mark.parametrize("accumulate", [1, 3])
 def test_an_exception_in_a_window_drops_it(engine, scale, accumulate):
     """What raised comes out as it is; the weights stay, and no gradient is left to leak."""
@@ -338,8 +388,19 @@ def test_training_needs_an_optimizer(scale, method):
             {"clip_value": -0.5},
             "clip_value is -0.5, and a number above 0 was expected; leave it out for no clipping",
         ),
+        (
+            {"clip_norm": "1.0"},
+            "clip_norm is '1.0', and a number above 0 was expected; leave it out for no clipping",
+        ),
+        (
+            {"scheduler": StepLR},
+            (
+                "the scheduler is the class StepLR, and an object with step() was expected: "
+                "Engine(model, step, optimizer)"
+            ),
+        ),
     ],
-    ids=["zero", "float", "scheduler", "norm", "value"],
+    ids=["zero", "float", "every", "norm", "value", "text", "scheduler"],
 )
 def test_settings_are_checked(engine, settings, expected):
     """A setting that cannot mean anything is refused at once."""
@@ -360,4 +421,39 @@ def test_a_plateau_scheduler_is_refused(scale):
         "the scheduler is a ReduceLROnPlateau, whose step() wants a validation loss that the "
         "engine does not have; leave it out here and call "
         "scheduler.step(float(engine.test_epoch(loader).loss)) after each epoch"
+    ) == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (
+            lambda model, optimizer: (model, optimizer, mean),
+            "the step is of type SGD, and a function of the model and a batch, or supervised(loss),",
+        ),
+        (lambda model, optimizer: (None, mean, optimizer), "the model is None, and an nn.Module"),
+        (
+            lambda model, optimizer: (model, mean, SGD),
+            "the optimizer is the class SGD, and an Optimizer",
+        ),
+    ],
+    ids=["swapped", "no model", "class"],
+)
+def test_parts_are_checked(scale, make, expected):
+    """What is no model, no step or no optimizer is refused at once."""
+    with pytest.raises(InvalidSetting) as caught:
+        Engine(*make(scale, SGD(scale.parameters(), lr=1.0)))
+
+    assert f"{expected} was expected: Engine(model, step, optimizer)" == str(caught.value)
+
+
+def test_an_optimizer_that_wants_a_closure_is_refused(scale):
+    """One that computes the loss itself would take the engine's batches as often as it likes."""
+    with pytest.raises(InvalidSetting) as caught:
+        Engine(scale, mean, LBFGS(scale.parameters()))
+
+    assert (
+        "the optimizer is of type LBFGS, whose step() computes the loss itself, as often as it "
+        "likes, through a closure; the engine computes it once an update, so write that loop by "
+        "hand, or use another optimizer"
     ) == str(caught.value)

@@ -6,7 +6,7 @@ from torch import nn
 from torch.optim import SGD
 
 from treadle_loop import Engine, EpochResult, Loss
-from treadle_loop.wording import duration, figure, rate
+from treadle_loop.wording import figure
 
 
 def result(records, batches, steps, seconds, loss=0.2312, *, verb="trained", **metrics):
@@ -68,41 +68,45 @@ def test_a_result_is_a_line(given, expected):
     assert expected == str(given)
 
 
+# treadle-units prints the same words for the same numbers, and its tests have the same table.
 @pytest.mark.parametrize(
-    ("seconds", "expected"),
+    ("records", "batches", "seconds", "line"),
     [
-        (0.0, "0 s"),
-        (0.00312, "0.0031 s"),
-        (0.052, "0.052 s"),
-        (0.1, "0.10 s"),
-        (12.345, "12.35 s"),
-        (59.994, "59.99 s"),
-        (59.996, "1 min 00 s"),
-        (372.4, "6 min 12 s"),
-        (3599.6, "1 h 00 min"),
-        (3720.0, "1 h 02 min"),
-        (90_000.0, "25 h 00 min"),
+        (10, 10, 0.52, "10 records in 10 batches, 0.52 s (19.2 records/s, 19.2 batches/s)"),
+        (1, 1, 0.0, "1 record in 1 batch, 0 s"),
+        (1, 1, 9e-10, "1 record in 1 batch, 0 s"),
+        (1, 1, 1.0, "1 record in 1 batch, 1.00 s (1 record/s, 1 batch/s)"),
+        (0, 0, 0.0, "0 records in 0 batches, 0 s"),
+        (0, 0, 0.5, "0 records in 0 batches, 0.50 s"),
+        (
+            8,
+            1,
+            4e-9,
+            "8 records in 1 batch, 0.0000000040 s (2000000000 records/s, 250000000 batches/s)",
+        ),
+        (10, 1, 0.003, "10 records in 1 batch, 0.0030 s (3333 records/s, 333 batches/s)"),
+        (10, 1, 0.0151, "10 records in 1 batch, 0.015 s (662 records/s, 66.2 batches/s)"),
+        (10, 1, 0.0996, "10 records in 1 batch, 0.10 s (100 records/s, 10 batches/s)"),
+        (10, 1, 12.345, "10 records in 1 batch, 12.35 s (0.81 records/s, 0.081 batches/s)"),
+        (9996, 1, 10.0, "9996 records in 1 batch, 10.00 s (1000 records/s, 0.1 batches/s)"),
+        (60, 6, 59.994, "60 records in 6 batches, 59.99 s (1 record/s, 0.1 batches/s)"),
+        (60, 6, 59.996, "60 records in 6 batches, 1 min 00 s (1 record/s, 0.1 batches/s)"),
+        (372, 6, 372.4, "372 records in 6 batches, 6 min 12 s (0.999 records/s, 0.0161 batches/s)"),
+        (3600, 36, 3599.7, "3600 records in 36 batches, 1 h 00 min (1 record/s, 0.01 batches/s)"),
+        (60, 1, 3725.0, "60 records in 1 batch, 1 h 02 min (0.0161 records/s, 0.000268 batches/s)"),
+        (
+            1,
+            1,
+            90_000.0,
+            "1 record in 1 batch, 25 h 00 min (0.0000111 records/s, 0.0000111 batches/s)",
+        ),
     ],
 )
-def test_durations_read_well(seconds, expected):
-    """Two decimals, and two digits at least, below a minute; no 60 s and no 60 min."""
-    assert expected == duration(seconds)
+def test_wording(records, batches, seconds, line):
+    """Singular and plural, durations and rates are written as a person reads them."""
+    given = result(records, batches, batches, seconds, 0.5, verb="read")
 
-
-@pytest.mark.parametrize(
-    ("count", "expected"),
-    [
-        (1, "1 batch/s"),
-        (7, "7 batches/s"),
-        (999, "999 batches/s"),
-        (1234, "1234 batches/s"),
-        (12345678, "12345678 batches/s"),
-    ],
-)
-def test_rates_have_three_digits_or_are_whole(count, expected):
-    """From a thousand on a rate is whole, and never in exponents."""
-    assert expected == rate(count, 1.0, "batch", "batches")
-    assert "1000 batches/s" == rate(9996, 10.0, "batch", "batches")
+    assert f"read {line}" == str(given).removesuffix(", loss 0.5")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy, mse_loss
 from torch.optim import SGD
 
-from treadle_loop import Engine, Mean, NotAPair, supervised
+from treadle_loop import Engine, InvalidSetting, Mean, NotAPair, supervised
 
 
 def accuracy(outputs, targets):
@@ -72,5 +72,33 @@ def test_a_batch_that_is_no_pair_is_refused(batch, seen):
 
     with pytest.raises(NotAPair) as caught:
         Engine(nn.Identity(), supervised(mse_loss)).test_epoch([batch])
+
+    assert expected == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (
+            lambda: supervised(nn.MSELoss),
+            (
+                "supervised() was given <class 'torch.nn.modules.loss.MSELoss'> as 'loss', and a "
+                "function of outputs and targets was expected; did you mean MSELoss()?"
+            ),
+        ),
+        (
+            lambda: supervised(mse_loss, metrics={"accuracy": 0.5}),
+            (
+                "supervised() was given 0.5 as 'accuracy', and a function of outputs and targets "
+                "was expected"
+            ),
+        ),
+    ],
+    ids=["class", "number"],
+)
+def test_a_loss_is_a_function(make, expected):
+    """A class that was not called, which would swallow the batch, is told so."""
+    with pytest.raises(InvalidSetting) as caught:
+        make()
 
     assert expected == str(caught.value)

@@ -125,6 +125,27 @@ def test_batches_stay_on_the_device_of_the_tensors():
             ),
         ),
         (
+            lambda: TensorLoader([1, 2], batch_size=2),
+            InvalidSetting,
+            (
+                "TensorLoader was given a list, and tensors were expected; make one with "
+                "torch.as_tensor(...)"
+            ),
+        ),
+        (
+            lambda: TensorLoader(torch.ones(2), batch_size=2, seed=None),
+            InvalidSetting,
+            "seed is None, and an int was expected",
+        ),
+        (
+            lambda: TensorLoader(torch.ones(2), batch_size=2, shuffle=True).set_position(1.0),
+            InvalidPosition,
+            (
+                "the position is epoch 1.0 after 0 records, and an epoch of at least 0 after 0 to 2 "
+                "records was expected; is it that of another data set?"
+            ),
+        ),
+        (
             lambda: TensorLoader(torch.ones(2), batch_size=0),
             InvalidSetting,
             "batch_size is 0, and an int of at least 1 was expected",
@@ -146,7 +167,7 @@ def test_batches_stay_on_the_device_of_the_tensors():
             ),
         ),
     ],
-    ids=["none", "scalar", "batch size", "sizes", "position"],
+    ids=["none", "scalar", "list", "seed", "epoch", "batch size", "sizes", "position"],
 )
 def test_what_cannot_be_is_refused(make, kind, expected):
     """Tensors, sizes and positions that do not fit are errors at once."""

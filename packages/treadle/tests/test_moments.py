@@ -133,6 +133,18 @@ def test_a_loader_without_a_length_is_trained_on(make_engine: MakeEngine) -> Non
     assert [1, 2] == passes
 
 
+def test_half_an_epoch_of_a_loader_without_a_length(make_engine: MakeEngine) -> None:
+    """With `batches_per_epoch`, parts of an epoch are found on a loader that does not say its length."""
+
+    class Stream:
+        def __iter__(self) -> Any:
+            return iter([(torch.ones(2, 1), torch.ones(2, 1))] * 4)
+
+    [*_, last] = training(make_engine(), Stream(), until="3/2 epochs", batches_per_epoch=4)
+
+    assert 6 == last.schedule.progress.batches
+
+
 def test_an_empty_loader_is_an_error(make_engine: MakeEngine) -> None:
     """A loader with nothing in it is said so, instead of being asked again for ever."""
     with pytest.raises(EmptyEpoch, match="had no batches"):

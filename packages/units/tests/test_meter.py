@@ -27,19 +27,38 @@ def test_batches_are_counted(batch_size, batches, loader_of, clock):
     assert f"validated 10 records in {batches}, 0 s" == meter.report("validated")
 
 
+# treadle-loop prints the same words for the same numbers, and its tests have the same table.
 @pytest.mark.parametrize(
     ("records", "batches", "seconds", "line"),
     [
         (10, 10, 0.52, "10 records in 10 batches, 0.52 s (19.2 records/s, 19.2 batches/s)"),
-        (1, 1, 0, "1 record in 1 batch, 0 s"),
-        (0, 0, 0, "0 records in 0 batches, 0 s"),
-        (0, 0, 0.5, "0 records in 0 batches, 0.50 s (0 records/s, 0 batches/s)"),
-        (10, 1, 0.003, "10 records in 1 batch, 0.003 s (3333 records/s, 333 batches/s)"),
+        (1, 1, 0.0, "1 record in 1 batch, 0 s"),
+        (1, 1, 9e-10, "1 record in 1 batch, 0 s"),
+        (1, 1, 1.0, "1 record in 1 batch, 1.00 s (1 record/s, 1 batch/s)"),
+        (0, 0, 0.0, "0 records in 0 batches, 0 s"),
+        (0, 0, 0.5, "0 records in 0 batches, 0.50 s"),
+        (
+            8,
+            1,
+            4e-9,
+            "8 records in 1 batch, 0.0000000040 s (2000000000 records/s, 250000000 batches/s)",
+        ),
+        (10, 1, 0.003, "10 records in 1 batch, 0.0030 s (3333 records/s, 333 batches/s)"),
         (10, 1, 0.0151, "10 records in 1 batch, 0.015 s (662 records/s, 66.2 batches/s)"),
-        (9996, 1, 10, "9996 records in 1 batch, 10.00 s (1000 records/s, 0.1 batches/s)"),
-        (60, 6, 59.996, "60 records in 6 batches, 1 min 00 s (1 records/s, 0.1 batches/s)"),
-        (3600, 36, 3599.7, "3600 records in 36 batches, 1 h 00 min (1 records/s, 0.01 batches/s)"),
-        (60, 1, 3725, "60 records in 1 batch, 1 h 02 min (0.0161 records/s, 0.000268 batches/s)"),
+        (10, 1, 0.0996, "10 records in 1 batch, 0.10 s (100 records/s, 10 batches/s)"),
+        (10, 1, 12.345, "10 records in 1 batch, 12.35 s (0.81 records/s, 0.081 batches/s)"),
+        (9996, 1, 10.0, "9996 records in 1 batch, 10.00 s (1000 records/s, 0.1 batches/s)"),
+        (60, 6, 59.994, "60 records in 6 batches, 59.99 s (1 record/s, 0.1 batches/s)"),
+        (60, 6, 59.996, "60 records in 6 batches, 1 min 00 s (1 record/s, 0.1 batches/s)"),
+        (372, 6, 372.4, "372 records in 6 batches, 6 min 12 s (0.999 records/s, 0.0161 batches/s)"),
+        (3600, 36, 3599.7, "3600 records in 36 batches, 1 h 00 min (1 record/s, 0.01 batches/s)"),
+        (60, 1, 3725.0, "60 records in 1 batch, 1 h 02 min (0.0161 records/s, 0.000268 batches/s)"),
+        (
+            1,
+            1,
+            90_000.0,
+            "1 record in 1 batch, 25 h 00 min (0.0000111 records/s, 0.0000111 batches/s)",
+        ),
     ],
 )
 def test_wording(records, batches, seconds, line):

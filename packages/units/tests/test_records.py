@@ -1,6 +1,13 @@
 import pytest
 
-from treadle_units import EmptyBatch, InvalidCount, Schedule, UncountableBatch, count_records
+from treadle_units import (
+    EmptyBatch,
+    InvalidArgument,
+    InvalidCount,
+    Schedule,
+    UncountableBatch,
+    count_records,
+)
 
 
 def test_array(array):
@@ -54,15 +61,35 @@ def test_silent_batch(batch):
     ) == str(raised.value)
 
 
-def test_two_readings(array):
-    """A list of lists of arrays that may be read in two ways is an error."""
+@pytest.mark.parametrize(
+    ("batch_of", "kind"),
+    [
+        (lambda array: [[array(4), array(4)], [array(4), array(4)]], "list"),
+        (lambda array: [{"x": array(4, 3)}, {"y": array(4)}], "dict"),
+        (lambda array: [("a", "b", "c", "d"), ("e", "f", "g", "h")], "tuple"),
+        (lambda array: [("a", "b", "c", "d"), {"y": array(4)}], "tuple"),
+    ],
+    ids=["lists", "mappings", "texts", "mixed"],
+)
+def test_two_readings(batch_of, kind, array):
+    """A list that may be one of records or one of columns, of other numbers, is an error."""
     with pytest.raises(UncountableBatch) as raised:
-        count_records([[array(4), array(4)], [array(4), array(4)]])
+        count_records(batch_of(array))
 
     assert (
-        "a list of 2 lists of arrays may be 2 records or 4; "
+        f"a list of 2 {kind}s may be 2 records, or columns of 4; "
         "give records=, a function of the batch that returns how many records it has"
     ) == str(raised.value)
+
+
+def test_one_reading(array):
+    """A list whose columns would have no common length is a list of records, and so is a fitting one."""
+    boxes = [{"image": array(3, 8, 8), "boxes": array(count, 4)} for count in (5, 1)]
+
+    assert [2, 2, 2] == [
+        count_records(batch)
+        for batch in (boxes, [{"x": array(2)}, {"y": array(2)}], [[1, 2, 3], [4, 5, 6]])
+    ]
 
 
 @pytest.mark.parametrize("batch", [[], ()])
@@ -86,6 +113,14 @@ def test_counted_by_a_function():
     )
 
     assert (2, 12) == (bodies, schedule.progress.records)
+
+
+def test_no_function():
+    """A number in the place of a function of the batch is refused at the call."""
+    with pytest.raises(InvalidArgument) as raised:
+        Schedule("10 records").batches([[1]], tokens=5)
+
+    assert "tokens is 5; give a function of the batch" == str(raised.value)
 
 
 @pytest.mark.parametrize(

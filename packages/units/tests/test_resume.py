@@ -188,6 +188,29 @@ def test_one_update_left():
     assert 1 == after.progress.epochs
 
 
+@pytest.mark.parametrize("until", ["9 epochs", "9 steps", "1 batch"])
+def test_saved_at_the_end_of_a_pass(until):
+    """Saved between the update that ends a pass and `end_epoch`, that pass is counted once."""
+    before = Schedule(until)
+    before.advance(4, 1, 1, 1)
+    after = Schedule(until, check="1 epoch")
+    after.load_state_dict(before.state_dict())
+    due = after.end_epoch()
+
+    assert ((), 1) == (due, after.progress.epochs)
+
+
+def test_saved_at_the_end_of_a_pass_and_gone_on():
+    """Continued with the next pass instead, that pass is counted, too."""
+    before = Schedule("9 epochs")
+    before.advance(4, 1, 1, 1)
+    after = Schedule("9 epochs", check="1 epoch")
+    after.load_state_dict(before.state_dict())
+    due = [after.advance(4, 1, 1), after.end_epoch()]
+
+    assert ([(), ("check",)], 2) == (due, after.progress.epochs)
+
+
 def test_steps_before_the_save():
     """A pass whose steps were all before the save is no empty epoch after it."""
     before = Schedule("5 steps")
@@ -257,3 +280,11 @@ def test_invalid_state(path, value, message):
         schedule.load_state_dict(state)
 
     assert (message, unchanged) == (str(raised.value), schedule.state_dict()["epochs"])
+
+
+def test_no_state():
+    """What is no mapping is no state."""
+    with pytest.raises(InvalidState) as raised:
+        Schedule("9 steps").load_state_dict(None)
+
+    assert "the state is None; load what state_dict of this package returned" == str(raised.value)

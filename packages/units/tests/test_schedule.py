@@ -257,6 +257,29 @@ def test_counter_between_events():
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("token", "'token' is no unit; use 'tokens'"),
+        ("seconds", "'seconds' is a time; use Seconds(1)"),
+    ],
+)
+@pytest.mark.parametrize("calls", [0, 1])
+def test_counter_that_no_limit_names(name, why, calls):
+    """A counter with another spelling of a unit would never be looked at, and is refused."""
+    schedule = Schedule("9 tokens")
+    for _ in range(calls):
+        schedule.advance(4, tokens=1)
+
+    with pytest.raises(InvalidCount) as raised:
+        schedule.advance(4, **{name: 1})
+
+    assert (f"advance was given {name}=, which no limit can name: {why}", calls) == (
+        str(raised.value),
+        schedule.progress.batches,
+    )
+
+
 def test_end_found_after_the_batch():
     """What was due at the last batch already is not due again at an end found after it."""
     schedule = Schedule(

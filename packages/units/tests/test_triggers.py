@@ -26,11 +26,19 @@ from treadle_units import At, Batches, Epochs, Every, InvalidTrigger, Schedule
         ),
         (lambda: At([]), "At has no lengths; give at least one, or None for never"),
         (
-            lambda: Schedule("1 epoch", log=5),
+            lambda: Schedule("1 epoch", batch_per_epoch=5),
             (
-                "a trigger was made from 5; give a length such as '1 epoch', Every(...), At(...), "
-                "or None for never"
+                "batch_per_epoch=5 is no trigger; give a length such as '1 epoch', Every(...), "
+                "At(...), or None for never"
             ),
+        ),
+        (
+            lambda: At(5),
+            "a trigger was made from 5; give a length such as '1 epoch' or Epochs(1)",
+        ),
+        (
+            lambda: Every(None),
+            "a trigger was made from None; give a length such as '1 epoch' or Epochs(1)",
         ),
     ],
 )

@@ -75,4 +75,5 @@ class Accumulation:
         if not isinstance(factor, Tensor) and factor == 1:
             return
         for gradient in gradients(self._model, self._optimizer):
-            gradient.mul_(factor)
+            # A model may be spread over devices, and only a number on the CPU fits them all.
+            gradient.mul_(factor.to(gradient.device) if isinstance(factor, Tensor) else factor)

@@ -8,6 +8,7 @@ from torch.optim import Optimizer
 
 from treadle_loop.errors import InvalidSetting
 from treadle_loop.gradients import parameters_of
+from treadle_loop.loss import is_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class Clipping:
 
     def __post_init__(self) -> None:
         for name, limit in (("clip_norm", self.norm), ("clip_value", self.value)):
-            if limit is not None and not limit > 0:
+            if limit is not None and not (is_number(limit) and limit > 0):
                 raise InvalidSetting(
                     f"{name} is {limit!r}, and a number above 0 was expected; leave it out for no "
                     "clipping",

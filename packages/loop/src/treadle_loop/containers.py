@@ -81,7 +81,8 @@ def _map_mapping(function: Callable[[Any], Any], value: Mapping[Any, Any]) -> Ma
         return mapped
     if isinstance(value, MutableMapping):
         duplicate = copy.copy(value)  # a defaultdict keeps its factory
-        duplicate.update(mapped)
+        for key, item in mapped.items():  # not update(), which models' outputs forbid
+            duplicate[key] = item
         return duplicate
     make: Callable[[Mapping[Any, Any]], Mapping[Any, Any]] = type(value)
     return make(mapped)

@@ -1,25 +1,24 @@
 """The engine: batches in, optimizer steps out."""
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import starmap
+from collections.abc import Callable, Generator, Iterable
 from time import perf_counter
 from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from treadle_loop.accumulation import Accumulation
 from treadle_loop.clipping import Clipping
 from treadle_loop.containers import map_tensors
 from treadle_loop.devices import device_of, place, settle
 from treadle_loop.epoch import EpochResult, Totals
-from treadle_loop.errors import InvalidSetting, NoOptimizer, NotAWindow
+from treadle_loop.errors import NoOptimizer, NotAWindow
 from treadle_loop.gradients import drop_gradients
 from treadle_loop.loss import Outcome, read_outcome
 from treadle_loop.modes import evaluating
 from treadle_loop.passes import GivenWindow, Window, open_pass
+from treadle_loop.settings import check_accumulate, check_parts, check_scheduler
 from treadle_loop.supervised import Step
 from treadle_loop.trainable import check_reached, check_trainable
 from treadle_loop.update import Update, UpdateFields
@@ -42,9 +41,9 @@ class Engine:
             for parameter in model.parameters():
                 parameter.grad = None
             step(model, batch).backward()
-            clip_grad_norm_(model.parameters(), clip_norm)  # where asked for
+            clip_grad_norm_(parameters, clip_norm)  # the optimizer's, where asked for
             optimizer.step()
-            scheduler.step()                                # where asked for
+            scheduler.step()                        # where asked for
 
     and the values of a loss are not read from the device unless you read them.
 
@@ -83,21 +82,9 @@ class Engine:
         clip_value: float | None = None,
         device: torch.device | str | None = None,
     ) -> None:
-        if type(accumulate) is not int or accumulate < 1:
-            raise InvalidSetting(
-                f"accumulate is {accumulate!r}, and an int of at least 1 was expected: how many "
-                "batches make an update",
-            )
-        if scheduler_every not in ("step", "epoch"):
-            raise InvalidSetting(
-                f'scheduler_every is {scheduler_every!r}, and "step" or "epoch" was expected',
-            )
-        if isinstance(scheduler, ReduceLROnPlateau):
-            raise InvalidSetting(
-                "the scheduler is a ReduceLROnPlateau, whose step() wants a validation loss that "
-                "the engine does not have; leave it out here and call "
-                "scheduler.step(float(engine.test_epoch(loader).loss)) after each epoch",
-            )
+        check_parts(model, step, optimizer)
+        check_accumulate(accumulate)
+        check_scheduler(scheduler, scheduler_every)
         self.model = model
         self.step = step
         self.optimizer = optimizer
@@ -111,7 +98,7 @@ class Engine:
             self._clipping = Clipping(clip_norm, clip_value)
         self._next_epoch = 0
 
-    def updates(self, loader: Iterable[Any]) -> Iterator[Update]:
+    def updates(self, loader: Iterable[Any]) -> Generator[Update, None, None]:
         """Train for one pass over `loader`, one item for each optimizer step.
 
         When an item is yielded, its step is complete and nothing of the next has begun: you may
@@ -129,7 +116,8 @@ class Engine:
             NoOptimizer: the engine was made without an optimizer.
             WrongLength: the loader's length was not right.
         """
-        return starmap(Update, self._run(loader, self._optimizer_for("updates")))
+        fields = self._run(loader, self._optimizer_for("updates"))
+        return (Update(*each) for each in fields)
 
     def update(self, window: list[Any]) -> Update:
         """Make one optimizer step from a list of batches: the primitive under `updates`.
@@ -194,7 +182,7 @@ class Engine:
         self,
         loader: Iterable[Any],
         forward: Callable[[nn.Module, Any], Any] | None = None,
-    ) -> Iterator[Any]:
+    ) -> Generator[Any, None, None]:
         """Yield the model's outputs, batch by batch, for what is not a mean.
 
         Without gradients and detached; the model is in evaluation mode until the last batch is
@@ -210,11 +198,15 @@ class Engine:
         forward = forward or _forward_inputs
         with evaluating(self.model):
             for batch in loader:
+                if self.model.training:  # your code may have trained it at the last yield
+                    self.model.eval()
                 with torch.no_grad():  # not around the yield: your code has its own mode
                     outputs = forward(self.model, place(batch, device))
                 yield map_tensors(_detached, outputs)
 
-    def _run(self, loader: Iterable[Any], optimizer: Optimizer) -> Iterator[UpdateFields]:
+    def _run(
+        self, loader: Iterable[Any], optimizer: Optimizer
+    ) -> Generator[UpdateFields, None, None]:
         device = self._device_now()
         epoch = self._next_epoch
         self._next_epoch += 1

@@ -8,7 +8,7 @@ from torch import Tensor
 from treadle_loop.loss import Outcome
 from treadle_loop.means import Means, RunningMean
 from treadle_loop.update import Update
-from treadle_loop.wording import duration, figure, quantity, rate
+from treadle_loop.wording import LEAST, duration, figure, quantity, rate
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +56,7 @@ class EpochResult:
         if self.steps and self.steps != self.batches:
             line += f" ({quantity(self.steps, 'step', 'steps')})"
         line += f", {duration(self.seconds)}"
-        if self.seconds > 0 and self.batches:
+        if self.seconds >= LEAST and self.batches:
             line += f" ({rate(self.records, self.seconds, 'record', 'records')}"
             line += f", {rate(self.batches, self.seconds, 'batch', 'batches')})"
         if self.batches:

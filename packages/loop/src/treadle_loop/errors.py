@@ -49,7 +49,7 @@ class NotAWindow(LoopError, TypeError):
 
 
 class RecordsUnknown(LoopError, ValueError):
-    """Nothing in a batch says how many records it holds."""
+    """Nothing in a batch says how many records it holds, or it says two things."""
 
 
 class RecordsDisagree(LoopError, ValueError):

@@ -27,13 +27,17 @@ class Mean:
         weight: how many things it is a mean over, not negative.
 
     Raises:
-        InvalidSetting: the weight is not such a number.
+        InvalidSetting: the value or the weight is not such a number.
     """
 
     value: Tensor | float
     weight: Weight
 
     def __post_init__(self) -> None:
+        if not isinstance(self.value, (float, Tensor, Real)):
+            raise InvalidSetting(
+                f"a metric is {self.value!r}, and a tensor of one value or a number was expected",
+            )
         _check_weight(self.weight)
 
 
@@ -55,8 +59,8 @@ class Loss:
             their own.
 
     Raises:
-        InvalidSetting: a weight or a count is not such a number, or a count has a name that the
-            engine counts itself.
+        InvalidSetting: a weight or a count is not such a number, a count has a name that the
+            engine counts itself, or a metric the name of the loss.
     """
 
     value: Tensor | float
@@ -70,6 +74,15 @@ class Loss:
             _check_weight(self.weight)
         if self.records is not None:
             _check_count("records", self.records)
+        for name, given in (("counts", self.counts), ("metrics", self.metrics)):
+            if type(given) is not dict and not isinstance(given, Mapping):
+                raise InvalidSetting(
+                    f"Loss.{name} is {_a(given)}, and a mapping of names to values was expected",
+                )
+        if "loss" in self.metrics:
+            raise InvalidSetting(
+                "Loss.metrics has 'loss', which is the name of the loss itself; give it another",
+            )
         for name, count in self.counts.items():
             if name in COUNTED_BY_THE_ENGINE:
                 raise InvalidSetting(
@@ -118,7 +131,7 @@ def read_outcome(returned: Any, batch: Any) -> tuple[Tensor | float, Outcome]:
     loss = returned if isinstance(returned, Loss) else Loss(returned)
     value: Any = loss.value
     if isinstance(value, Tensor):
-        value = _single(value)
+        value = _single(value) if value.ndim else value
     elif not is_number(value):
         raise LossNotATensor(
             f"the step returned {_a(returned)} where a loss was expected; return the loss as a "
@@ -127,13 +140,14 @@ def read_outcome(returned: Any, batch: Any) -> tuple[Tensor | float, Outcome]:
     records = count_records(batch) if loss.records is None else loss.records
     weight = records if loss.weight is None else _plain(loss.weight)
     metrics = {name: _metric(name, metric, weight) for name, metric in loss.metrics.items()}
-    detached = value.detach() if isinstance(value, Tensor) else value
+    detached = value.detach() if isinstance(value, Tensor) else float(value)
     return value, Outcome(detached, weight, records, loss.counts, metrics)
 
 
 def is_number(value: Any) -> bool:
     """Whether it is a real number, numpy's included, and no truth value."""
-    return isinstance(value, Real) and not isinstance(value, bool)
+    # The two usual ones first: Real looks through all that was ever registered as one.
+    return isinstance(value, (int, float, Real)) and not isinstance(value, bool)
 
 
 def _single(value: Tensor) -> Tensor:
@@ -147,20 +161,26 @@ def _single(value: Tensor) -> Tensor:
 
 
 def _metric(name: str, metric: Tensor | float | Mean, weight: Weight) -> Mean:
-    mean = metric if isinstance(metric, Mean) else Mean(metric, weight)
-    value = mean.value
-    if not isinstance(value, Tensor):
-        return Mean(value, _plain(mean.weight))
-    if value.numel() != 1:
-        raise UnreducedMetric(
-            f"the metric {name!r} has shape {tuple(value.shape)}, and one value was expected; "
-            "reduce it, for instance with .mean()",
-        )
-    return Mean(value.detach().reshape(()), _plain(mean.weight))
+    value: Any = metric
+    if isinstance(metric, Mean):
+        value, weight = metric.value, _plain(metric.weight)
+    if isinstance(value, Tensor):
+        if value.numel() != 1:
+            raise UnreducedMetric(
+                f"the metric {name!r} has shape {tuple(value.shape)}, and one value was expected; "
+                "reduce it, for instance with .mean()",
+            )
+        value = value.detach().reshape(())
+    elif isinstance(value, Real):
+        value = float(value)
+    return Mean(value, weight)
 
 
 def _plain(weight: Weight) -> Weight:
-    return weight.detach().reshape(()) if isinstance(weight, Tensor) else weight
+    """The weight without a gradient, or as a number of Python's: numpy's would round and wrap."""
+    if isinstance(weight, Tensor):
+        return weight.detach().reshape(())
+    return weight if type(weight) is int else float(weight)
 
 
 def _check_weight(weight: Any) -> None:

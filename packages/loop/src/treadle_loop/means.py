@@ -42,6 +42,8 @@ class RunningMean:
     def add(self, value: Tensor | float, weight: Weight) -> None:
         """Take in one detached value, a 0-dim tensor or a number, and its weight."""
         if isinstance(weight, Tensor):
+            if isinstance(value, Tensor):  # which is where its sum is: a value is never fetched
+                weight = weight.to(value.device)
             weight = wide(weight)
             # A mean over nothing is nan, and nan * 0 would be nan again.
             known = torch.as_tensor(value, device=weight.device).masked_fill(weight == 0, 0)

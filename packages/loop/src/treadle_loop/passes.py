@@ -139,6 +139,7 @@ def open_pass(loader: Iterable[Any], accumulate: int) -> Pass:
     """Begin a pass over `loader`, in windows of `accumulate` batches."""
     try:
         length = len(loader)  # type: ignore[arg-type]
-    except TypeError:  # an iterable data set's DataLoader has __len__, which raises this
+    # An iterable data set's DataLoader has a __len__, which raises the first; others raise the second.
+    except (TypeError, NotImplementedError):
         return UnsizedPass(loader, accumulate)
     return SizedPass(loader, length, accumulate)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from treadle_loop.errors import NotAPair
+from treadle_loop.errors import InvalidSetting, NotAPair
 from treadle_loop.loss import Loss, Mean, Weight
 
 Step = Callable[[nn.Module, Any], Tensor | Loss]
@@ -31,7 +31,20 @@ def supervised(
 
     Returns:
         A step for `Engine`, which raises `NotAPair` where a batch is anything else.
+
+    Raises:
+        InvalidSetting: one of them is no function, or a class that is yet to be made an instance.
     """
+    given = {"loss": loss, **({} if weight is None else {"weight": weight}), **(metrics or {})}
+    for name, function in given.items():
+        if isinstance(function, type) or not callable(function):
+            instance = (
+                f"; did you mean {function.__name__}()?" if isinstance(function, type) else ""
+            )
+            raise InvalidSetting(
+                f"supervised() was given {function!r} as {name!r}, and a function of outputs and "
+                f"targets was expected{instance}",
+            )
 
     def step(model: nn.Module, batch: Any) -> Tensor:
         inputs, targets = pair(batch)

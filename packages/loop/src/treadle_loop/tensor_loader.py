@@ -26,7 +26,8 @@ class TensorLoader:
         drop_last: whether a last batch that is smaller is left out.
 
     Raises:
-        InvalidSetting: there is no tensor, one without dimensions, or a batch size below 1.
+        InvalidSetting: there is no tensor, one without dimensions or something else, a batch size
+            below 1, or a seed that is no `int`.
         TensorsDisagree: the tensors have different leading sizes.
     """
 
@@ -38,6 +39,12 @@ class TensorLoader:
         seed: int = 0,
         drop_last: bool = False,
     ) -> None:
+        for tensor in tensors:
+            if not isinstance(tensor, Tensor):
+                raise InvalidSetting(
+                    f"TensorLoader was given a {type(tensor).__name__}, and tensors were expected; "
+                    "make one with torch.as_tensor(...)",
+                )
         if not tensors or any(not tensor.ndim for tensor in tensors):
             raise InvalidSetting(
                 f"TensorLoader was given tensors of shapes {[tuple(t.shape) for t in tensors]}, and "
@@ -47,6 +54,8 @@ class TensorLoader:
             raise InvalidSetting(
                 f"batch_size is {batch_size!r}, and an int of at least 1 was expected",
             )
+        if type(seed) is not int:
+            raise InvalidSetting(f"seed is {seed!r}, and an int was expected")
         sizes = [tensor.shape[0] for tensor in tensors]
         if len(set(sizes)) > 1:
             raise TensorsDisagree(
@@ -74,11 +83,13 @@ class TensorLoader:
         beginning.
 
         Raises:
-            InvalidPosition: the epoch is negative, or there are fewer records.
+            InvalidPosition: the epoch is negative, there are fewer records, or one is no `int`.
         """
-        if epoch < 0 or not 0 <= records <= self._records:
+        # Any other number that looks like the epoch would have an order of its own.
+        whole = type(epoch) is int and type(records) is int
+        if not whole or epoch < 0 or not 0 <= records <= self._records:
             raise InvalidPosition(
-                f"the position is epoch {epoch} after {records} records, and an epoch of at least 0 "
+                f"the position is epoch {epoch!r} after {records!r} records, and an epoch of at least 0 "
                 f"after 0 to {self._records} records was expected; is it that of another data set?",
             )
         self._next_epoch = epoch

@@ -1,6 +1,7 @@
 """Quantities, durations and rates in words."""
 
-import math
+# Below a nanosecond a clock has said nothing.
+LEAST = 1e-9
 
 
 def quantity(count: int, noun: str, plural: str) -> str:
@@ -9,15 +10,14 @@ def quantity(count: int, noun: str, plural: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`0.31 s`, `6 min 12 s`, `1 h 02 min`.
+    """`0.0031 s`, `0.52 s`, `6 min 12 s`, `1 h 02 min`.
 
-    Below a minute there are two decimals, more where they would show fewer than two digits.
+    Below a minute it has two decimals, and more where two would show fewer than two digits.
     """
-    if seconds <= 0:
+    if seconds < LEAST:
         return "0 s"
     if round(seconds, 2) < 60:
-        decimals = max(2, 1 - math.floor(math.log10(seconds)))
-        return f"{seconds:.{decimals}f} s"
+        return f"{seconds:.{max(2, _decimals(seconds, digits=2))}f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
@@ -26,10 +26,17 @@ def duration(seconds: float) -> str:
 
 
 def rate(count: int, seconds: float, noun: str, plural: str) -> str:
-    """`19.2 records/s`: three significant digits below 1000, whole above."""
+    """`19.2 records/s`: three significant digits below 1000, whole above, no exponent."""
     per_second = count / seconds
-    figure = f"{per_second:.0f}" if per_second >= 999.5 else f"{per_second:.3g}"
-    return f"{figure} {noun if figure == '1' else plural}/s"
+    digits = f"{per_second:.{max(0, _decimals(per_second, digits=3))}f}"
+    if "." in digits:
+        digits = digits.rstrip("0").rstrip(".")
+    return f"{digits} {noun if digits == '1' else plural}/s"
+
+
+def _decimals(value: float, *, digits: int) -> int:
+    """How many decimals show so many digits of a value, once it is rounded to them."""
+    return digits - 1 - int(f"{value:.{digits - 1}e}".partition("e")[2])
 
 
 def figure(value: float) -> str:

@@ -38,6 +38,7 @@ def fit(
     validate: Trigger | None = "1 epoch",
     log: Trigger | None = "50 steps",
     run: Run | None = None,
+    batches_per_epoch: int | None = None,
     progress: bool = False,
 ) -> FitResult:
     """Run `training` to its end; see there for the arguments, what is logged, and the errors.
@@ -50,17 +51,26 @@ def fit(
         validate: How often to validate, and at the end.
         log: How often to log, and at the end.
         run: Where it is recorded; it is not closed here.
+        batches_per_epoch: How many batches a pass has, if the loader does not say.
         progress: Print a line for each pass, and show a bar where stderr is a terminal. The bar reads nothing from
             the device.
 
     Raises:
         MissingExtra: `progress` is asked for and tqdm is not installed.
     """
-    narrator = Narrator(length_of(loader)) if progress else None
+    batches_per_epoch = batches_per_epoch or length_of(loader)
+    narrator = Narrator(batches_per_epoch) if progress else None
     trained, validated, outcome = None, dict[str, EpochResult](), None
     try:
         for moment in training(
-            engine, loader, validation, until=until, validate=validate, log=log, run=run
+            engine,
+            loader,
+            validation,
+            until=until,
+            validate=validate,
+            log=log,
+            run=run,
+            batches_per_epoch=batches_per_epoch,
         ):
             trained = moment.trained or trained
             validated.update(moment.validated)

@@ -42,6 +42,7 @@ def training(
     validate: Trigger | None = "1 epoch",
     log: Trigger | None = "50 steps",
     run: Run | None = None,
+    batches_per_epoch: int | None = None,
 ) -> Iterator[Moment]:
     """Train until a limit is reached, and yield after each optimizer step, yours to act in and to break out of.
 
@@ -58,6 +59,8 @@ def training(
         validate: How often to validate, and at the end. A trigger of your own is taken as it is.
         log: How often to log, and at the end, likewise. Logging waits for the device.
         run: Where it is recorded; nowhere if None. It is not closed here.
+        batches_per_epoch: How many batches a pass has, for lengths such as half an epoch on a loader that does not
+            say.
 
     Yields:
         A `Moment` for each optimizer step.
@@ -72,7 +75,7 @@ def training(
     run = start_run(None) if run is None else run
     schedule = Schedule(
         until,
-        batches_per_epoch=length_of(loader),
+        batches_per_epoch=batches_per_epoch or length_of(loader),
         validate=_also_at_end(validate) if validation else None,
         log=_also_at_end(log),
     )
@@ -113,7 +116,7 @@ def length_of(loader: Iterable[Any]) -> int | None:
     """How many batches a pass has, where the loader says so and there are any."""
     try:
         return len(loader) or None  # type: ignore[arg-type]
-    except TypeError:
+    except (TypeError, NotImplementedError):
         return None
 
 

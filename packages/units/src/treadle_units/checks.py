@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from treadle_units.errors import InvalidArgument, InvalidCount, UnknownEpochLength
+from treadle_units.errors import (
+    InvalidArgument,
+    InvalidCount,
+    InvalidUnit,
+    UnknownEpochLength,
+)
 from treadle_units.limits import Length, Seconds
 from treadle_units.progress import Progress
 from treadle_units.records import empty_batch
@@ -40,6 +45,18 @@ def check_counts(
             f"advance was given {spell(records, 'records')} in 0 batches; "
             "count the batches that they came in"
         )
+
+
+def check_counter(name: str) -> None:
+    """Refuse a counter that no length can name, and that therefore nothing would ever look at.
+
+    Raises:
+        InvalidCount: The name is another spelling of a unit, or is no name.
+    """
+    try:
+        Length(1, name)
+    except InvalidUnit as error:
+        raise InvalidCount(f"advance was given {name}=, which no limit can name: {error}") from None
 
 
 def check_totals(progress: Progress) -> None:

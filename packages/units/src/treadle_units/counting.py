@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from treadle_units.agenda import Agenda
 from treadle_units.checks import (
+    check_counter,
     check_counts,
     check_fractions,
     check_totals,
@@ -76,7 +77,9 @@ class Counting:
         **triggers: Every | At | Length | Seconds | str | None,
     ) -> None:
         limit = Limit.parse(until) if not isinstance(until, Limit) else until
-        wanted = {name: as_trigger(value) for name, value in triggers.items() if value is not None}
+        wanted = {
+            name: as_trigger(name, value) for name, value in triggers.items() if value is not None
+        }
         self.progress = Progress(clock=clock)
         self._agenda = Agenda(limit, wanted)
         self._epochs = EpochPosition(
@@ -168,7 +171,9 @@ class Counting:
 
         Raises:
             EmptyBatch: There are batches without a record each; nothing is counted then.
-            InvalidCount: A count is negative or no plain `int`; nothing is counted then.
+            InvalidCount: A count is negative or no plain `int`, or a counter is called what no
+                limit can name; nothing is counted then. Where nothing is to happen at a call, all
+                is not looked at: a float is found at the next call at which something is.
             UnknownEpochLength: At the first call, fractions of epochs cannot be placed.
         """
         # The common case, kept to a few comparisons: nothing is to happen at these counts.
@@ -255,6 +260,8 @@ class Counting:
             "progress": progress,
             "epochs": self._epochs.state_dict(),
             "window": self._window,
+            # The `end_epoch` that follows belongs to an end that is counted already.
+            "end_counted": int(self._end_counted_at == self.progress.batches),
             # A time crossed since the last `advance` has not been due yet.
             "seen_ns": self._seen_ns if self._timed else progress["elapsed_ns"],
         }
@@ -267,12 +274,17 @@ class Counting:
         Raises:
             InvalidState: The state is not one of this class.
         """
+        if not isinstance(state, Mapping):
+            raise InvalidState(
+                f"the state is {state!r}; load what state_dict of this package returned"
+            )
         if state.get("version") != _VERSION:
             raise InvalidState(
                 f"the state has version {state.get('version')!r}; "
                 f"this release of treadle-units reads version {_VERSION}"
             )
         window, seen_ns = whole_entry(state, "window"), whole_entry(state, "seen_ns")
+        end_counted = whole_entry(state, "end_counted")
         for part in ("progress", "epochs"):
             if not isinstance(state.get(part), Mapping):
                 raise InvalidState(
@@ -285,13 +297,14 @@ class Counting:
         self.progress.load_state_dict(state["progress"])
         self._window, self._seen_ns = window, seen_ns
         self._due = self._carried = ()
-        self._fired_at = self._end_counted_at = -1
+        self._fired_at = -1
+        self._end_counted_at = loaded.batches if end_counted else -1
         self._step_now = False
         self._stop_reason = None
         self._started = False
         self._next_records = self._next_batches = self._next_steps = 0
         self._agenda.place(self._position)
-        self._nearness.mark(window, continued=self._epochs.pass_batches > 0)
+        self._nearness.mark(window, continued=self._epochs.pass_batches > 0 or end_counted > 0)
         reached = self._agenda.reached(self._position)
         self._outcome = None if reached is None else self._ended(LIMIT, reached)
 
@@ -325,6 +338,8 @@ class Counting:
 
     def _count(self, records: int, batches: int, counters: Mapping[str, int]) -> None:
         progress = self.progress
+        for name in counters.keys() - progress.counters.keys():
+            check_counter(name)
         if self._timed:
             self._seen_ns = progress.stopwatch.elapsed_ns()
         progress.records, progress.batches = progress.records + records, progress.batches + batches

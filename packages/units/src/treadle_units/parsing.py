@@ -14,13 +14,13 @@ _AMOUNT = re.compile(
     rf"""\s*
     (?P<number>{_DIGITS}(?:/{_DIGITS}|(?:\.{_DIGITS})?(?:[eE][+-]?[0-9]{{1,2}})?))
     \s*(?P<multiplier>[kKMG](?=\s*$|\s+[a-zA-Z]))?
-    \s*(?P<unit>[a-zA-Z_][a-zA-Z0-9_:]*)?
+    \s*(?P<unit>[^\W\d][\w:]*)?
     \s*""",
     re.VERBOSE,
 )
 _MULTIPLIERS = {"k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9}
 # Past what any run counts; it keeps a text from becoming a number that fills the memory.
-_LONGEST_NUMBER = 40
+_LONGEST_NUMBER = 400
 
 
 class Amount(NamedTuple):

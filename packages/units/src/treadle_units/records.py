@@ -17,12 +17,12 @@ def count_records(batch: object) -> int:
     That is the common leading size of its array-like leaves (what has a `shape`), looked for in
     tuples, lists and mappings; lists of other things beside arrays must have that length, too.
     A list with an array among its items is such a container: `DataLoader` yields `[x, y]`.
-    A list of anything else, and of tuples or mappings, has its own length.
+    A list of anything else has its own length.
     Scalars and texts say nothing.
 
     Raises:
-        UncountableBatch: The leaves disagree, or the batch says nothing, or it is a list of lists
-            of arrays that may be read in two ways.
+        UncountableBatch: The leaves disagree, or the batch says nothing, or it is a list that may
+            be one of records or one of columns: `[{"x": arrays}, {"y": arrays}]`.
         EmptyBatch: It has no records.
     """
     shape = getattr(batch, "shape", None)
@@ -84,28 +84,45 @@ def _leaves(part: object, path: str) -> Iterator[tuple[str, int]]:
     elif isinstance(part, Mapping):
         for key, value in part.items():
             yield from _leaves(value, f"{path}[{key!r}]")
-    elif isinstance(part, tuple) or (isinstance(part, list) and _is_container(part)):
+    elif isinstance(part, tuple) or (isinstance(part, list) and _holds_arrays(part)):
         for position, value in enumerate(part):
             yield from _leaves(value, f"{path}[{position}]")
     elif isinstance(part, list):
-        _check_one_reading(part, path)
+        _check_one_reading(part)
         yield path, len(part)
 
 
-def _is_container(items: list[object]) -> bool:
+def _holds_arrays(items: list[object]) -> bool:
     return any(hasattr(item, "shape") for item in items)
 
 
-def _check_one_reading(items: list[object], path: str) -> None:
-    """Refuse a list of lists of arrays where it could be a container of another size.
+def _check_one_reading(items: list[object]) -> None:
+    """Refuse a list of records that may as well be a list of columns of another length.
 
-    Nested samples come collated as `[[a, b], [c, d]]`, and so does a list of two samples.
+    A collate function makes `[{"a": arrays}, {"b": arrays}]` of records that are pairs of
+    mappings, and `[("a", "b", "c"), ("d", "e", "f")]` of records that are pairs of texts.
     """
-    if not items or not all(isinstance(item, list) and _is_container(item) for item in items):
+    if not all(isinstance(item, (list, Mapping)) or _is_texts(item) for item in items):
         return
-    sizes = {size for item in items for _, size in _leaves(item, path)}
-    if len(sizes) == 1 and sizes != {len(items)}:
+    lengths = {length for item in items for length in _columns(item)}
+    if len(lengths) == 1 and lengths != {len(items)}:
         raise UncountableBatch(
-            f"a list of {len(items)} lists of arrays may be {len(items)} records or "
-            f"{sizes.pop()}; {_WAY_OUT}"
+            f"a list of {len(items)} {type(items[0]).__name__}s may be {len(items)} records, or "
+            f"columns of {lengths.pop()}; {_WAY_OUT}"
         )
+
+
+def _columns(part: object) -> Iterator[int]:
+    """The leading sizes of all that a collate function may have made of records."""
+    shape = getattr(part, "shape", None)
+    if shape is not None:
+        yield from (index(size) for size in shape[:1])
+    elif isinstance(part, tuple) and _is_texts(part):
+        yield len(part)
+    elif isinstance(part, (list, Mapping)):
+        for value in part.values() if isinstance(part, Mapping) else part:
+            yield from _columns(value)
+
+
+def _is_texts(part: object) -> bool:
+    return isinstance(part, tuple) and all(isinstance(item, (str, bytes)) for item in part)

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from treadle_units.checks import positive
 from treadle_units.counting import Counting
-from treadle_units.errors import DataExhausted, TakenOver, UnprovenEnd
+from treadle_units.errors import DataExhausted, InvalidArgument, TakenOver, UnprovenEnd
 from treadle_units.outcome import EXHAUSTED
 from treadle_units.passes import Pass, empty_loader, length_of
 from treadle_units.records import count_records, counted_by
@@ -102,6 +102,9 @@ class Schedule(Counting):
         Warns:
             UnprovenEnd: The limit is whole epochs alone, and the loader has no length.
         """
+        for name, function in {"records": records, **counters}.items():
+            if function is not None and not callable(function):
+                raise InvalidArgument(f"{name} is {function!r}; give a function of the batch")
         count: Callable[[Batch], int] = count_records
         if records is not None:
             count = partial(counted_by, records, "records")

@@ -90,8 +90,9 @@ class At:
     lengths: tuple[Length | Seconds, ...]
 
     def __init__(self, lengths: Length | Seconds | str | Iterable[Length | Seconds | str]) -> None:
-        several = (lengths,) if isinstance(lengths, (str, Limit)) else tuple(lengths)
-        amounts = [one_amount(length) for length in several]
+        if isinstance(lengths, str) or not isinstance(lengths, Iterable):
+            lengths = (lengths,)
+        amounts = [one_amount(length) for length in lengths]
         units = sorted({amount.unit for amount in amounts})
         if len(units) != 1:
             raise InvalidTrigger(
@@ -137,11 +138,22 @@ def one_amount(length: object) -> Length | Seconds:
     if isinstance(limit, Limit):
         raise InvalidTrigger(f"a trigger takes one length, not {limit}; use a trigger for each")
     raise InvalidTrigger(
-        f"a trigger was made from {limit!r}; give a length such as '1 epoch', Every(...), At(...), "
-        "or None for never"
+        f"a trigger was made from {limit!r}; give a length such as '1 epoch' or Epochs(1)"
     )
 
 
-def as_trigger(value: object) -> Every | At:
-    """Take a trigger as it is, and a length or text as `Every` of it."""
-    return value if isinstance(value, (Every, At)) else Every(one_amount(value))
+def as_trigger(name: str, value: object) -> Every | At:
+    """Take a trigger as it is, and a length or text as `Every` of it.
+
+    Raises:
+        InvalidTrigger: It is none of these.
+    """
+    if isinstance(value, (Every, At)):
+        return value
+    if isinstance(value, (Limit, str)):
+        return Every(one_amount(value))
+    # Any keyword that is no argument of a schedule is the name of a trigger: a mistyped one is, too.
+    raise InvalidTrigger(
+        f"{name}={value!r} is no trigger; give a length such as '1 epoch', Every(...), At(...), "
+        "or None for never"
+    )

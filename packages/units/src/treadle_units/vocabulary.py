@@ -58,5 +58,7 @@ def nearest(word: str) -> str | None:
     """The spelling most like a word, if any is much like it."""
     from difflib import get_close_matches
 
-    found = get_close_matches(word.lower(), [*SPELLINGS, *SECONDS_IN], n=1)
+    spellings = [*SPELLINGS, *SECONDS_IN]
+    plain = word.lower().removeprefix(COUNTER_PREFIX)
+    found = get_close_matches(plain, spellings, n=1, cutoff=0.7)
     return found[0] if found else None

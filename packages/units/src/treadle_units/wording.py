@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from treadle_units.vocabulary import spell
+from treadle_units.vocabulary import SINGULAR, spell
 
-_MINUTE = 60
-_HOUR = 3600
 # Below a nanosecond a clock has said nothing.
 _LEAST = 1e-9
 
@@ -18,36 +16,31 @@ def counted(**counts: int) -> str:
 def duration(seconds: float) -> str:
     """Write a duration: `0.0031 s`, `0.52 s`, `6 min 12 s`, `1 h 02 min`.
 
-    Below a minute it has two decimals, and more where two would leave fewer than two digits.
+    Below a minute it has two decimals, and more where two would show fewer than two digits.
     """
     if seconds < _LEAST:
         return "0 s"
-    if round(seconds, 2) < _MINUTE:
-        return f"{_decimal(seconds, digits=2, decimals=2)} s"
-    if round(seconds) < _HOUR:
-        minutes, rest = divmod(round(seconds), _MINUTE)
+    if round(seconds, 2) < 60:
+        return f"{seconds:.{max(2, _decimals(seconds, digits=2))}f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
         return f"{minutes} min {rest:02d} s"
-    hours, minutes = divmod(round(seconds / _MINUTE), _MINUTE)
+    hours, minutes = divmod(round(seconds / 60), 60)
     return f"{hours} h {minutes:02d} min"
 
 
-def rate(count: int, seconds: float) -> str:
-    """Write a rate: three significant digits below 1000, whole numbers from there on."""
-    return _decimal(count / seconds, digits=3, decimals=0)
+def rate(count: int, unit: str, seconds: float) -> str:
+    """Write a rate: three significant digits below 1000, whole from there on, no exponent."""
+    per_second = count / seconds
+    digits = f"{per_second:.{max(0, _decimals(per_second, digits=3))}f}"
+    if "." in digits:
+        digits = digits.rstrip("0").rstrip(".")
+    return f"{digits} {SINGULAR[unit] if digits == '1' else unit}/s"
 
 
-def _decimal(value: float, *, digits: int, decimals: int) -> str:
-    """Write significant digits, without an exponent and with at least so many decimals."""
-    if value >= 1 and decimals:
-        return f"{value:.{decimals}f}"
-    _, exponent = f"{value:.{digits - 1}e}".split("e")
-    places = max(decimals, digits - 1 - int(exponent), 0)
-    text = f"{value:.{places}f}"
-    if "." not in text:
-        return text
-    whole, fraction = text.split(".")
-    fraction = fraction[:decimals] + fraction[decimals:].rstrip("0")
-    return f"{whole}.{fraction}" if fraction else whole
+def _decimals(value: float, *, digits: int) -> int:
+    """How many decimals show so many digits of a value, once it is rounded to them."""
+    return digits - 1 - int(f"{value:.{digits - 1}e}".partition("e")[2])
 
 
 def report(
@@ -56,7 +49,7 @@ def report(
     """Say what was done and how fast, from what was counted.
 
     The digits are plain, so that `grep -E '[0-9]+ records'` finds them.
-    The rates are of the unrounded time; without time there are none.
+    The rates are of the unrounded time; without time or without batches there are none.
 
     Args:
         verb: What was done, in the past tense: `validated`.
@@ -72,7 +65,7 @@ def report(
     where = f" on {ranks} ranks" if ranks > 1 else ""
     aside = f" ({detail})" if detail else ""
     done = f"{verb} {spell(records, 'records')} in {spell(batches, 'batches')}{aside}{where}"
-    if seconds < _LEAST:
-        return f"{done}, 0 s"
-    rates = f"{rate(records, seconds)} records/s, {rate(batches, seconds)} batches/s"
+    if seconds < _LEAST or not batches:
+        return f"{done}, {duration(seconds)}"
+    rates = f"{rate(records, 'records', seconds)}, {rate(batches, 'batches', seconds)}"
     return f"{done}, {duration(seconds)} ({rates})"

@@ -1,0 +1,84 @@
+"""What an engine refuses to be made with, so that nothing fails after the first batches."""
+
+import inspect
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from treadle_loop.errors import InvalidSetting
+
+
+def check_parts(model: Any, step: Any, optimizer: Any) -> None:
+    """See that each is what it should be: two of them are easily swapped.
+
+    Raises:
+        InvalidSetting: one is something else, or the optimizer computes the loss itself.
+    """
+    _check("model", model, fits=isinstance(model, nn.Module), wanted="an nn.Module")
+    _check(
+        "step",
+        step,
+        fits=callable(step),
+        wanted="a function of the model and a batch, or supervised(loss),",
+    )
+    if optimizer is None:
+        return
+    _check("optimizer", optimizer, fits=isinstance(optimizer, Optimizer), wanted="an Optimizer")
+    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    if closure is not None and closure.default is closure.empty:
+        raise InvalidSetting(
+            f"the optimizer is {_named(optimizer)}, whose step() computes the loss itself, as "
+            "often as it likes, through a closure; the engine computes it once an update, so "
+            "write that loop by hand, or use another optimizer",
+        )
+
+
+def check_scheduler(scheduler: Any, every: str) -> None:
+    """See that the scheduler can be stepped, and when.
+
+    Raises:
+        InvalidSetting: it is a class, or wants a validation loss, or `every` is neither.
+    """
+    if every not in ("step", "epoch"):
+        raise InvalidSetting(
+            f'scheduler_every is {every!r}, and "step" or "epoch" was expected',
+        )
+    if isinstance(scheduler, ReduceLROnPlateau):
+        raise InvalidSetting(
+            "the scheduler is a ReduceLROnPlateau, whose step() wants a validation loss that "
+            "the engine does not have; leave it out here and call "
+            "scheduler.step(float(engine.test_epoch(loader).loss)) after each epoch",
+        )
+    steps = callable(getattr(scheduler, "step", None)) and not isinstance(scheduler, type)
+    _check("scheduler", scheduler, fits=scheduler is None or steps, wanted="an object with step()")
+
+
+def check_accumulate(accumulate: Any) -> None:
+    """See that it is a number of batches.
+
+    Raises:
+        InvalidSetting: it is less than 1, or no `int`.
+    """
+    if type(accumulate) is not int or accumulate < 1:
+        raise InvalidSetting(
+            f"accumulate is {accumulate!r}, and an int of at least 1 was expected: how many "
+            "batches make an update",
+        )
+
+
+def _check(name: str, value: object, *, fits: bool, wanted: str) -> None:
+    if not fits:
+        raise InvalidSetting(
+            f"the {name} is {_named(value)}, and {wanted} was expected: "
+            "Engine(model, step, optimizer)",
+        )
+
+
+def _named(value: object) -> str:
+    if value is None:
+        return "None"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    return f"of type {type(value).__name__}"
