@@ -1,4 +1,6 @@
 from hashlib import sha256
+from io import BytesIO
+from threading import Thread
 
 import pytest
 
@@ -12,7 +14,8 @@ def test_a_file_is_replaced_whole(tmp_path):
     write_file(path, b"old")
     before = path.read_bytes()
     (tmp_path / "source").write_bytes(b"new")
-    copied = copy_file(tmp_path / "source", path)
+    with (tmp_path / "source").open("rb") as source:
+        copied = copy_file(source, path)
 
     assert b"old" == before
     assert (b"new", Copied(size=3, sha256=sha256(b"new").hexdigest())) == (
@@ -26,16 +29,30 @@ def test_a_file_is_replaced_whole(tmp_path):
     "write",
     [
         lambda path: write_file(path / "way", b"new"),
-        lambda path: copy_file(path / "source", path / "way"),
-        lambda path: copy_file(path / "missing", path / "way"),
+        lambda path: write_file(path / "missing" / "way", b"new"),
     ],
-    ids=["write", "copy", "missing"],
+    ids=["last", "first"],
 )
 def test_what_fails_leaves_nothing(tmp_path, write):
     """Where the last step fails, or the first, the error is raised and no unfinished file is left."""
     (tmp_path / "way" / "full").mkdir(parents=True)
-    (tmp_path / "source").write_bytes(b"new")
     with pytest.raises(OSError, match=r"way|missing"):
         write(tmp_path)
 
-    assert ["source", "way"] == sorted(file.name for file in tmp_path.iterdir())
+    assert ["way"] == sorted(file.name for file in tmp_path.iterdir())
+
+
+def test_threads_that_write_one_file_do_not_mix(tmp_path):
+    """A file that another thread replaces meanwhile has the content of one of the two, whole."""
+    path = tmp_path / "a"
+
+    class Interrupted(BytesIO):
+        def read(self, size=-1):
+            other = Thread(target=write_file, args=(path, b"other"))
+            other.start()
+            other.join()
+            return super().read(size)
+
+    copy_file(Interrupted(b"new"), path)
+
+    assert [("a", b"new")] == [(file.name, file.read_bytes()) for file in tmp_path.iterdir()]

@@ -1,4 +1,3 @@
-import json
 import os
 import subprocess
 import sys
@@ -22,7 +21,6 @@ from treadle_tracking.errors import CorruptRecord
 from treadle_tracking.log import (
     START,
     LogWriter,
-    Position,
     attempt_path,
     attempt_paths,
     read_entries,
@@ -82,6 +80,11 @@ def scalars(step):
     return Scalars(wall_time=1.0, step=step, values={"loss": step / 3})
 
 
+def read(directory, position=START):
+    """The entries after a position."""
+    return [entry for entry, _ in read_entries(directory, position)]
+
+
 def written(directory, entries, attempt=0):
     writer = LogWriter(attempt_path(directory, attempt))
     for entry in entries:
@@ -96,14 +99,14 @@ def test_every_entry_comes_back_exactly(tmp_path_factory, entries):
     directory = tmp_path_factory.mktemp("run")
     written(directory, entries)
 
-    assert repr(entries) == repr(read_entries(directory)[0])
+    assert repr(entries) == repr(read(directory))
 
 
 def test_a_nan_comes_back(tmp_path):
     """A metric that became NaN is read as NaN."""
     written(tmp_path, [Scalars(wall_time=1.0, step=1, values={"loss": float("nan")})])
 
-    assert "nan" == repr(read_entries(tmp_path)[0][0].values["loss"])
+    assert "nan" == repr(read(tmp_path)[0].values["loss"])
 
 
 def test_each_entry_is_one_write(tmp_path, monkeypatch):
@@ -120,25 +123,18 @@ def test_a_log_is_read_on_from_a_position(tmp_path):
     """Reading from where the last reading ended gives the entries appended since, and then none."""
     writer = LogWriter(attempt_path(tmp_path))
     writer.append(scalars(1))
-    _, position = read_entries(tmp_path)
+    [(_, position)] = read_entries(tmp_path)
     writer.append(scalars(2))
-    later, end = read_entries(tmp_path, position)
+    [(later, end)] = read_entries(tmp_path, position)
     writer.close()
 
-    assert [scalars(2)] == later
-    assert ([], end) == read_entries(tmp_path, end)
+    assert scalars(2) == later
+    assert [] == read(tmp_path, end)
 
 
 def test_a_directory_without_a_log_has_no_entries(tmp_path):
-    """Before the first entry there is nothing to read, and the position stays at the start."""
-    assert ([], START) == read_entries(tmp_path)
-
-
-def test_a_position_survives_json():
-    """A position comes back from its JSON."""
-    position = Position("events.out.tfevents.000001.treadle", 12345)
-
-    assert position == Position.from_json(json.loads(json.dumps(position.to_json())))
+    """Before the first entry there is nothing to read."""
+    assert [] == read(tmp_path)
 
 
 def test_a_torn_last_record_is_left_for_later(tmp_path):
@@ -150,23 +146,23 @@ def test_a_torn_last_record_is_left_for_later(tmp_path):
     whole = attempt_path(tmp_path).read_bytes()
     for cut in range(first_end, len(whole)):
         attempt_path(tmp_path).write_bytes(whole[:cut])
-        entries, position = read_entries(tmp_path)
+        [(entry, position)] = read_entries(tmp_path)
         attempt_path(tmp_path).write_bytes(whole)
 
-        assert [scalars(1)] == entries
-        assert [scalars(2)] == read_entries(tmp_path, position)[0]
+        assert scalars(1) == entry
+        assert [scalars(2)] == read(tmp_path, position)
 
 
 def test_a_torn_record_is_passed_over_once_there_is_a_later_attempt(tmp_path):
     """The attempts' files are read in order, and what tore in an earlier one holds nothing up."""
     written(tmp_path, [scalars(1), scalars(2)])
     os.truncate(attempt_path(tmp_path), attempt_path(tmp_path).stat().st_size - 3)
-    entries, position = read_entries(tmp_path)
+    [(entry, position)] = read_entries(tmp_path)
     written(tmp_path, [scalars(3)], attempt=1)
 
-    assert [scalars(1)] == entries
-    assert [scalars(3)] == read_entries(tmp_path, position)[0]
-    assert [scalars(1), scalars(3)] == read_entries(tmp_path)[0]
+    assert scalars(1) == entry
+    assert [scalars(3)] == read(tmp_path, position)
+    assert [scalars(1), scalars(3)] == read(tmp_path)
 
 
 def test_attempts_are_in_order_of_number(tmp_path):
@@ -180,17 +176,18 @@ def test_attempts_are_in_order_of_number(tmp_path):
 
 
 def test_what_comes_before_a_damaged_record_is_read_and_then_it_is_named(tmp_path):
-    """Entries before the damage are returned; the reading after them raises, with the file and the offset."""
+    """Entries before the damage are given; going on raises, with the file and the offset."""
     path = attempt_path(tmp_path)
     written(tmp_path, [scalars(1), scalars(2), scalars(3)])
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    entries, position = read_entries(tmp_path)
+    reading = read_entries(tmp_path)
+    entry, _ = next(reading)
     with pytest.raises(CorruptRecord) as caught:
-        read_entries(tmp_path, position)
+        next(reading)
 
-    assert [scalars(1)] == entries
+    assert scalars(1) == entry
     assert (
         f"the record at byte {len(data) // 3} of {path} does not match its checksum: the file was damaged after it "
         f"was written. What comes before it can be read; keep a copy of the file before you change anything"
@@ -219,7 +216,7 @@ def test_threads_share_a_writer(tmp_path):
     for thread in threads:
         thread.join()
     writer.close()
-    steps = [entry.step for entry in read_entries(tmp_path)[0]]
+    steps = [entry.step for entry in read(tmp_path)]
 
     assert sorted(steps) == [1000 * n + step for n in range(4) for step in range(200)]
     for n in range(4):
@@ -249,7 +246,7 @@ writer.append(Text(wall_time=1.0, step=3, name="a", text="y"))
     )
 
     assert "No space left on device\n" == done.stdout
-    assert [1, 3] == [entry.step for entry in read_entries(tmp_path)[0]]
+    assert [1, 3] == [entry.step for entry in read(tmp_path)]
 
 
 def test_what_another_program_logged_in_the_same_format_is_no_entry(tmp_path):
@@ -264,4 +261,4 @@ def test_what_another_program_logged_in_the_same_format_is_no_entry(tmp_path):
         framed(event.SerializeToString()) + framed(unknown.SerializeToString())
     )
 
-    assert [] == read_entries(tmp_path)[0]
+    assert [] == read(tmp_path)

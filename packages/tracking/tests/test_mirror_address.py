@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from treadle_tracking.errors import InvalidTarget
+from treadle_tracking.mirrors import address as address_module
 from treadle_tracking.mirrors.address import Address, parse_address
 from treadle_tracking.mirrors.errors import FileStoreRefused
 
@@ -63,3 +65,37 @@ def test_a_folder_is_refused_with_the_way_out(uri, folder):
         parse_address(uri)
 
     assert expected == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown", "suggestion"),
+    [
+        ("sqlit:///a.db", "sqlit:///a.db", ". Did you mean 'mlflow:sqlite:///a.db'?"),
+        (
+            "postgres://u:p@h/d",
+            "postgres://***@h/d",
+            ". Did you mean 'mlflow:postgresql://***@h/d'?",
+        ),
+        ("htp://h:5000", "htp://h:5000", ". Did you mean 'mlflow:http://h:5000'?"),
+        ("127.0.0.1:5000", "127.0.0.1:5000", ". Did you mean 'mlflow:http://127.0.0.1:5000'?"),
+        ("my-host:5000/a", "my-host:5000/a", ". Did you mean 'mlflow:http://my-host:5000/a'?"),
+        ("http:/h", "http:/h", ""),
+        ("wandb://h", "wandb://h", ""),
+    ],
+)
+def test_what_mlflow_does_not_know_is_refused(uri, shown, suggestion):
+    """A mistyped URI is told before the run begins, and not by MLflow a second later."""
+    with pytest.raises(InvalidTarget) as caught:
+        parse_address(uri)
+
+    assert (
+        f"target 'mlflow:{shown}' is no tracking URI that MLflow knows; expected sqlite:///FILE, another database, "
+        f"http://HOST, https://HOST or databricks{suggestion}"
+    ) == str(caught.value)
+
+
+def test_a_plugin_of_mlflows_is_known(monkeypatch):
+    """A scheme that somebody has taught MLflow is taken as a server."""
+    monkeypatch.setattr(address_module, "entry_points", lambda **_: ["a plugin"])
+
+    assert Address("wandb://h", "wandb://h", False, None) == parse_address("wandb://h")

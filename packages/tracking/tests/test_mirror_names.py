@@ -8,6 +8,7 @@ from treadle_tracking.mirrors.names import (
     escape_artifact,
     escape_file,
     escape_key,
+    escape_tag,
     is_shortened,
     unescape,
 )
@@ -49,9 +50,11 @@ def test_a_key_keeps_what_mlflow_takes_and_spells_the_rest(name, expected):
 @given(SHORT_NAMES)
 def test_unescape_gives_the_name_back(name):
     """Escaping loses nothing, so different names stay different."""
-    actual = [unescape(escape(name)) for escape in (escape_key, escape_file, escape_artifact)]
+    actual = [
+        unescape(escape(name)) for escape in (escape_key, escape_tag, escape_file, escape_artifact)
+    ]
 
-    assert [name] * 3 == actual
+    assert [name] * 4 == actual
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +72,18 @@ def test_escaped_names_are_taken_by_mlflow(validation, name):
 
     assert validation.validate_param_and_metric_name(escaped)
     assert not validation.path_not_unique(escaped)
+
+
+def test_nothing_of_the_users_takes_the_place_of_ours():
+    """A tag or file that is named as ours are is spelled otherwise, within the limit; its neighbours are not."""
+    tag = "treadle." + "a" * 242
+
+    assert 250 == len(escape_tag(tag)) == len(tag)
+    assert ("_x0074_readle.uid", "treadle") == (escape_tag("treadle.uid"), escape_tag("treadle"))
+    assert ["_x0070_arams.json", "_x0074_exts/a", "_x0069_mages", "images/a", "texts.txt"] == [
+        escape_artifact(path)
+        for path in ("params.json", "texts/a", "images", "images/a", "texts.txt")
+    ]
 
 
 def test_a_long_name_ends_in_a_digest_of_all_of_it():

@@ -445,6 +445,33 @@ def test_runs_are_told_apart_by_their_uid_alone(database, directory, client):
     assert sorted(uids) == sorted(run.data.tags["treadle.uid"] for run in runs)
 
 
+def test_directories_with_one_uid_are_two_runs(send, client):
+    """Nothing of two runs that were given the same uid is mixed, however often they are sent."""
+    other = evolve(STARTED, wall_time=2000.0)
+    for _ in range(2):
+        send(Scalars(wall_time=1.0, step=0, values={"loss": 1.0}))
+        send(Scalars(wall_time=1.0, step=0, values={"loss": 2.0}), started=other)
+
+    runs = client.search_runs([client.get_experiment_by_name("digits").experiment_id])
+
+    assert [(1_000_250, 1.0), (2_000_000, 2.0)] == sorted(
+        (run.info.start_time, run.data.metrics["loss"]) for run in runs
+    )
+
+
+def test_long_names_fit_every_database(send, client, the_run):
+    """The names of a run and its experiment are cut at 250 characters, the width of MLflow's columns."""
+    send(started=evolve(STARTED, name="n" * 300, experiment="e" * 300))
+
+    run = the_run()
+    names = (run.info.run_name, client.get_experiment(run.info.experiment_id).name)
+
+    assert [250, 250] == [len(name) for name in names]
+    assert all(
+        name.endswith("… [300 characters; the whole is in the run directory]") for name in names
+    )
+
+
 def test_senders_that_open_at_once_make_one_run(database, directory, the_run):
     """The search for a run and its making are one step."""
     barrier = Barrier(4)
@@ -489,6 +516,14 @@ def test_a_database_that_was_replaced_is_opened_anew(send, database, template, c
     with closing(sqlite3.connect(database)) as connection:
         rows = connection.execute("select name, status from runs").fetchall()
     assert [("baseline", "KILLED")] == rows
+
+
+def test_an_experiment_is_shown_as_training(send, client):
+    """A new experiment says that it trains models, so that MLflow's pages show runs and not chat traces."""
+    send()
+    tags = client.get_experiment_by_name(STARTED.experiment).tags
+
+    assert {"mlflow.experimentKind": "custom_model_development"} == tags
 
 
 def test_a_deleted_experiment_is_one_sentence(send, client, database):
@@ -566,6 +601,23 @@ def test_a_place_where_no_database_can_be_is_one_sentence(tmp_path):
         MLflowMirror(f"sqlite:///{path}")
 
     assert expected == str(caught.value)
+
+
+def test_a_database_that_was_half_made_is_not_there(tmp_path, monkeypatch):
+    """A process that dies while it makes the tables leaves none of which MLflow would never make the rest."""
+    from mlflow.store.tracking import sqlalchemy_store
+
+    def die(uri, _artifacts):
+        Path(uri.removeprefix("sqlite:///")).write_text("half of the tables")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sqlalchemy_store, "SqlAlchemyStore", die)
+    path = tmp_path / "mlflow.db"
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            MLflowMirror(f"sqlite:///{path}")._connected()
+
+    assert b"" == path.read_bytes()
 
 
 def test_a_new_database_is_made_with_everything_beside_it(tmp_path, monkeypatch):

@@ -1,7 +1,31 @@
+from enum import Enum
+
 import pytest
 
-from treadle_tracking.errors import InvalidName
+from treadle_tracking.errors import InvalidMapping, InvalidName
 from treadle_tracking.names import checked_name, checked_tags
+
+
+class Kind(str, Enum):  # noqa: UP042  # whose `str` is not its text, unlike a StrEnum's
+    TRAIN = "train"
+
+
+def test_a_member_of_an_enumeration_is_its_text():
+    """Where `str` would say something else of a text, the text counts."""
+    assert ("train", {"train": "train"}) == (
+        checked_name("the name of a metric", Kind.TRAIN),
+        checked_tags({Kind.TRAIN: Kind.TRAIN}),
+    )
+
+
+def test_what_is_no_mapping_is_an_error():
+    """The message shows what was given, and a mapping."""
+    with pytest.raises(InvalidMapping) as caught:
+        checked_tags(["a"])
+
+    assert ("tags are ['a'] (list); expected a mapping by name, such as {'dataset': 'v2'}") == str(
+        caught.value
+    )
 
 
 @pytest.mark.parametrize("name", ["", "a\ud800", 3, None])

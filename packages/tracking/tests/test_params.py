@@ -1,3 +1,4 @@
+from enum import Enum, IntEnum
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -106,3 +107,27 @@ def test_nested_parameters_have_dotted_names():
 def test_flat_parameters_are_as_they_were(params):
     """Without mappings inside, flattening changes nothing."""
     assert params == flatten(plain_params(params))
+
+
+def test_a_member_of_an_enumeration_is_its_value():
+    """A text or number that is a member of an enumeration too is kept as the text or number."""
+
+    class Kind(str, Enum):  # noqa: UP042  # whose `str` is not its text, unlike a StrEnum's
+        ADAM = "adam"
+
+    class Size(IntEnum):
+        SMALL = 1
+
+    assert "{'adam': ['adam', 1]}" == repr(plain_params({Kind.ADAM: [Kind.ADAM, Size.SMALL]}))
+
+
+def test_parameters_that_hold_themselves_are_an_error():
+    """A circle is no traceback of a thousand lines."""
+    circle = {}
+    circle["a"] = circle
+    with pytest.raises(UnsupportedParam) as caught:
+        plain_params(circle)
+
+    assert (
+        "parameter 'a' holds itself, or is nested hundreds of levels deep. Parameters are trees of a few levels"
+    ) == str(caught.value)

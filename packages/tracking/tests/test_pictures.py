@@ -91,6 +91,9 @@ def test_pil_images_are_images(pixels):
     image = pytest.importorskip("PIL.Image", reason="needs the extra treadle-tracking[images]")
 
     assert [[7]] == pixels(picture("a", image.new("L", (1, 1), 7))).tolist()
+    assert [[300]] == pixels(picture("a", image.new("I;16", (1, 1), 300))).tolist()
+    assert [[128]] == pixels(picture("a", image.new("F", (1, 1), 0.5))).tolist()
+    assert [[200]] == pixels(picture("a", image.new("I", (1, 1), 200))).tolist()
     assert [[[0, 0, 0]]] == pixels(picture("a", image.new("CMYK", (1, 1), (0, 0, 0, 255)))).tolist()
 
 
@@ -103,8 +106,8 @@ def test_pil_images_are_images(pixels):
         (lambda np: np.array([[0.0, 1.5]]), "has values from 0.0 to 1.5 (float64)"),
         (lambda np: np.array([[0.0, np.nan]]), "has values from nan to nan (float64)"),
         (lambda np: np.array([[-1, 3]]), "has values from -1 to 3 (int64)"),
-        (lambda np: np.array([["x"]]), "has the dtype <U1"),
-        (lambda np: "path.png", "has the shape ()"),
+        (lambda np: np.array([["x"]]), "is a ndarray of dtype <U1"),
+        (lambda np: "path.png", "is a str of dtype <U8"),
         (lambda np: [[1], [2, 3]], "is a list without a shape"),
     ],
 )

@@ -103,9 +103,9 @@ def test_a_run_is_found_by_uid_or_name(root):
 
     assert ["u1", "u3"] == [runs["a"].uid, runs["u3"].uid]
     assert (
-        f"several runs are named 'b': {root}/default/b, {root}/default/b-2. Ask for one by its uid"
-        == str(ambiguous.value)
-    )
+        f"several runs are called 'b': {root}/default/b, {root}/default/b-2. Ask for one by a uid that it has alone, or "
+        f"read it by itself: open_runs('tensorboard:{root}/default/b')"
+    ) == str(ambiguous.value)
     assert f"no run 'u4' in {root}. There is 'a', 'b'." == str(unknown.value)
 
 
@@ -157,3 +157,22 @@ def test_a_mirror_is_not_read(root):
         "target 'mlflow:http://***@host' is a mirror; runs are read from their directories: 'tensorboard:DIR', the "
         "one that the runs were started with, or 'tensorboard:.treadle/runs'"
     ) == str(caught.value)
+
+
+def test_a_list_is_not_read(root):
+    """Runs are read from one place."""
+    with pytest.raises(InvalidTarget) as caught:
+        open_runs(["tensorboard:runs"])
+
+    assert (
+        "target is ['tensorboard:runs'] (list); runs are read from one place: 'tensorboard:DIR'"
+    ) == str(caught.value)
+
+
+def test_a_number_is_no_name(root):
+    """Runs are asked for by name, and a number is told so like any other name that is not there."""
+    start_run("tensorboard:runs", name="a").close()
+    with pytest.raises(UnknownRun) as caught:
+        open_runs("tensorboard:runs")[0]
+
+    assert f"no run 0 in {root}. There is 'a'." == str(caught.value)

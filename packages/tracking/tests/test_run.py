@@ -1,11 +1,13 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,11 +15,15 @@ import treadle_tracking
 from treadle_tracking import open_runs, start_run
 from treadle_tracking.entries import Artifact, Ended, Image, Params, Scalars, Started, Tags, Text
 from treadle_tracking.errors import (
+    ArtifactInTheWay,
+    InvalidMapping,
     InvalidName,
+    InvalidStatus,
     InvalidStep,
     InvalidTarget,
     InvalidValue,
     NoDirectory,
+    RunDirectoryError,
     RunEnded,
     UnsupportedParam,
 )
@@ -33,7 +39,7 @@ def root(tmp_path, monkeypatch):
 
 
 def entries(run):
-    return read_entries(run.directory)[0]
+    return [entry for entry, _ in read_entries(run.directory)]
 
 
 def ran(script, **options):
@@ -159,6 +165,23 @@ def test_an_artifact_that_is_not_there_is_an_error_and_no_entry(root, tmp_path):
     assert [Started, Params, Ended] == [type(entry) for entry in entries(run)]
 
 
+def test_an_artifact_is_no_folder_of_another(root, tmp_path):
+    """A name that is a file already cannot be a folder, nor the other way round, and what was kept stays."""
+    with start_run("tensorboard:runs") as run:
+        run.json("a", 1)
+        run.json("b/c", 2)
+        with pytest.raises(ArtifactInTheWay) as caught:
+            run.json("a.json/d", 3)
+        with pytest.raises(ArtifactInTheWay):
+            run.artifact(run.directory / "params.json", "b")
+
+    assert (
+        "the artifact 'a.json/d.json' cannot be kept: another artifact is a folder of this name, or a file where this "
+        "one needs a folder. Give it another name"
+    ) == str(caught.value)
+    assert ["a.json", "b/c.json"] == [e.path for e in entries(run) if isinstance(e, Artifact)]
+
+
 def test_a_json_value_is_an_artifact(root):
     """What a parameter can be is kept as `<name>.json`."""
     with start_run("tensorboard:runs") as run:
@@ -199,8 +222,25 @@ def test_images_and_figures_are_png_entries(root):
         (lambda run: run.tag({"a": 1}), InvalidName),
         (lambda run: run.json("a", object), UnsupportedParam),
         (lambda run: run.artifact("x", ""), InvalidName),
+        (lambda run: run.log([("loss", 1.0)], step=1), InvalidMapping),
+        (lambda run: run.tag("a"), InvalidMapping),
+        (lambda run: run.close("DONE"), InvalidStatus),
+        (lambda run: run.close("RUNNING"), InvalidStatus),
     ],
-    ids=["value", "step", "no name", "name", "text", "tag", "json", "artifact"],
+    ids=[
+        "value",
+        "step",
+        "no name",
+        "name",
+        "text",
+        "tag",
+        "json",
+        "artifact",
+        "no mapping",
+        "no tags",
+        "status",
+        "running",
+    ],
 )
 def test_what_cannot_be_recorded_is_an_error_and_leaves_nothing(root, record, error):
     """A mistake raises at the call, the log has no part of it, and the run goes on."""
@@ -223,8 +263,10 @@ def test_what_cannot_be_recorded_is_an_error_and_leaves_nothing(root, record, er
         ({"name": ""}, InvalidName),
         ({"uid": ""}, InvalidName),
         ({"group": ""}, InvalidName),
+        ({"params": []}, InvalidMapping),
+        ({"tags": ["a"]}, InvalidMapping),
     ],
-    ids=["target", "params", "tags", "experiment", "name", "uid", "group"],
+    ids=["target", "params", "tags", "experiment", "name", "uid", "group", "no params", "no tags"],
 )
 def test_a_mistake_at_the_start_writes_nothing(root, arguments, error):
     """Whatever is wrong with a run's arguments is found before its directory is made."""
@@ -253,6 +295,24 @@ def test_a_closed_run_records_nothing_more(root):
         ) == str(caught.value)
 
     assert [Started, Params, Ended] == [type(entry) for entry in entries(run)]
+
+
+def test_what_is_logged_while_another_thread_ends_the_run_is_refused(root, monkeypatch, capsys):
+    """The end is the last entry, whatever other threads are about, and who comes too late is told."""
+    run = start_run("tensorboard:runs")
+    encoder = run._log._encoder
+
+    def record(entry):
+        if isinstance(entry, Scalars):
+            run.close()  # as another thread may, between any two steps of this one
+        return encoder.record(entry)
+
+    run._log._encoder = SimpleNamespace(record=record)
+    with pytest.raises(RunEnded):
+        run.log({"loss": 1.0}, step=1)
+
+    assert [Started, Params, Ended] == [type(entry) for entry in entries(run)]
+    assert "" == capsys.readouterr().err
 
 
 def test_none_is_a_run_that_does_nothing(root):
@@ -285,6 +345,7 @@ def test_none_is_a_run_that_does_nothing(root):
         ("raise ValueError", "FAILED", 1),
         ("import sys; sys.exit(3)", "FAILED", 3),
         ("import sys; sys.exit('a message')", "FAILED", 1),
+        ("import sys; sys.exit('')", "FAILED", 1),
         ("import sys; sys.exit(0)", "FINISHED", 0),
         ("import sys; sys.exit()", "FINISHED", 0),
         ("raise KeyboardInterrupt", "KILLED", -2),
@@ -349,7 +410,7 @@ with start_run('tensorboard:runs', name='x') as run:
 """
     done = ran(script)
     (run,) = open_runs("tensorboard:runs")
-    kinds = [type(entry) for entry in read_entries(run.directory)[0]]
+    kinds = [type(entry) for entry in entries(run)]
 
     assert "False\n" == done.stdout
     assert [Started, Params, Scalars, Scalars, Ended] == kinds
@@ -376,7 +437,7 @@ def test_threads_record_into_the_one_run(root):
 
 
 def test_a_full_disk_does_not_stop_training(root):
-    """What cannot be written is said once and counted at the end; what can be again is written."""
+    """What cannot be written, artifacts too, is said once and counted at the end; what can be again is written."""
     script = """
 import resource, signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -384,7 +445,7 @@ with start_run('tensorboard:runs', experiment='e', name='x') as run:
     run.log({'loss': 1.0}, step=1)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, resource.RLIM_INFINITY))
     run.log({'loss': 2.0}, step=2)
-    run.log({'loss': 3.0}, step=3)
+    run.json('vocabulary', list(range(100)))
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     run.log({'loss': 4.0}, step=4)
 """
@@ -397,7 +458,12 @@ with start_run('tensorboard:runs', experiment='e', name='x') as run:
         f"is lost\n"
         f"treadle: 2 entries of the run 'x' could not be written and are lost\n"
     ) == done.stderr
-    assert ("FINISHED", ((1, 1.0), (4, 4.0))) == (run.status, run.history("loss"))
+    assert ("FINISHED", ((1, 1.0), (4, 4.0)), ()) == (
+        run.status,
+        run.history("loss"),
+        run.artifacts,
+    )
+    assert [] == list((run.directory / "artifacts").iterdir())
 
 
 def test_a_disk_that_is_full_at_the_start_leaves_no_half_of_a_run(root):
@@ -421,6 +487,35 @@ except RunDirectoryError as error:
     assert [] == list((root / "e").iterdir())
 
 
+@pytest.mark.parametrize(
+    "error", [OSError(28, "full"), RuntimeError("no thread"), KeyboardInterrupt]
+)
+def test_a_start_that_fails_or_is_interrupted_leaves_nothing(root, monkeypatch, error):
+    """Whatever goes wrong after the directory was made, it is gone, and no mirror is being fed."""
+    closed = []
+
+    class Sender:
+        def __init__(self, directory, mirror):
+            self.mirror = mirror
+
+        def start(self):
+            if self.mirror == "http://b":
+                raise error
+
+        def close(self, timeout):
+            closed.append((self.mirror, timeout))
+
+    monkeypatch.setattr(treadle_tracking.starting, "_mirror", lambda uri: uri)
+    monkeypatch.setattr(treadle_tracking.starting, "Sender", Sender)
+    expected = RunDirectoryError if isinstance(error, OSError) else error
+    with pytest.raises(expected if isinstance(expected, type) else type(expected)):
+        start_run(["tensorboard:runs", "mlflow:http://a", "mlflow:http://b"])
+
+    assert [] == list((root / "default").iterdir())
+    assert [("http://a", 0), ("http://b", 0)] == closed
+    assert signal.SIG_DFL == signal.getsignal(signal.SIGTERM)
+
+
 def test_an_unchosen_directory_is_told(root, capsys, monkeypatch):
     """A run with mirrors alone says where its directory is."""
     monkeypatch.setattr(treadle_tracking.starting, "_mirror", lambda uri: uri)
@@ -434,7 +529,7 @@ def test_an_unchosen_directory_is_told(root, capsys, monkeypatch):
         def close(self, timeout):
             return None
 
-    monkeypatch.setattr(treadle_tracking.starting, "_sender", Silent)
+    monkeypatch.setattr(treadle_tracking.starting, "Sender", Silent)
     with start_run("mlflow:http://127.0.0.1:1", experiment="e", name="x") as run:
         pass
 

@@ -82,3 +82,12 @@ def test_what_is_no_step_is_an_error(step):
         f"step is {step!r} ({type(step).__name__}); expected an integer from -2**63 to 2**63 - 1, such as the "
         f"number of optimizer updates so far"
     ) == str(caught.value)
+
+
+def test_the_cause_is_kept():
+    """A device that failed says so beside the message: it may be no matter of shape at all."""
+    cause = RuntimeError("CUDA error: device-side assert triggered")
+    with pytest.raises(InvalidValue) as caught:
+        as_double("loss", Tensor(cause))
+
+    assert cause is caught.value.__cause__

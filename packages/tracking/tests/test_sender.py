@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from treadle_tracking.entries import Scalars, Started
+from treadle_tracking.entries import Image, Scalars, Started
 from treadle_tracking.log import START, LogWriter, attempt_path, read_entries
 from treadle_tracking.mirrors import sender as sender_module
-from treadle_tracking.mirrors.sender import Sender
+from treadle_tracking.mirrors.sender import BATCH, Sender
 from treadle_tracking.mirrors.state import Sent, load_every, load_sent
 
 ALWAYS = 1_000_000_000
@@ -130,10 +130,7 @@ def test_a_log_that_has_not_begun_is_waited_for(tmp_path):
 def test_a_wanted_mirror_is_noted_before_anything_is_sent(tmp_path, log):
     """A run that is killed at once, while the mirror is still being opened, is known to `sync`."""
     mirror = ListMirror()
-    sender = Sender(tmp_path, mirror)
-    sender._thread = SimpleNamespace(start=lambda: None)
-
-    sender.start()
+    Sender(tmp_path, mirror)
 
     assert [Sent(uri="mlflow:list")] == load_every(tmp_path)
 
@@ -143,7 +140,7 @@ def test_the_note_is_moved_on_after_the_acknowledgement(tmp_path, log):
     mirror = ListMirror()
     sent_by(tmp_path, mirror)
 
-    _, end = read_entries(tmp_path)
+    [(_, end)] = read_entries(tmp_path)
 
     assert Sent(uri="mlflow:list", position=end, identity="r1", started=STARTED) == load_sent(
         tmp_path, "mlflow:list"
@@ -198,6 +195,72 @@ def test_a_failing_mirror_leaves_a_sentence_with_the_call(tmp_path, log):
     remainder = sent_by(tmp_path, ListMirror(failures=ALWAYS))
 
     assert expected == remainder
+
+
+def test_a_reason_is_without_the_statement(tmp_path, log):
+    """Of what SQLAlchemy says, the SQL and all the values in it are left out."""
+
+    class Database(ListMirror):
+        def send(self, entries):
+            raise OSError("database is locked\n[SQL: INSERT INTO metrics]\n[parameters: (1, 2)]")
+
+    remainder = sent_by(tmp_path, Database())
+
+    assert " in time (OSError: database is locked); send" in remainder
+
+
+def test_a_mirror_that_failed_is_opened_anew(tmp_path, log):
+    """A run that has gone from the mirror meanwhile, with its database, say, is made again and gets everything."""
+
+    class Replaced(ListMirror):
+        def open(self, started, directory):
+            super().open(started, directory)
+            self.identity = f"r{len(self.opened)}"
+
+        def send(self, entries):
+            super().send(entries)
+            if len(self.entries) == 1:
+                log.append(scalars(1))
+                self.failures = 1
+
+    mirror = Replaced()
+
+    remainder = sent_by(tmp_path, mirror)
+
+    assert (None, [STARTED, STARTED, scalars(1)]) == (remainder, mirror.entries)
+
+
+def test_every_batch_is_noted(tmp_path, log):
+    """A process that dies in the middle of a long log has not to begin again."""
+    for step in range(BATCH):
+        log.append(scalars(step))
+
+    class Dying(ListMirror):
+        def send(self, entries):
+            if self.entries:
+                self.failures = ALWAYS
+            super().send(entries)
+
+    remainder = sent_by(tmp_path, Dying())
+
+    assert remainder.startswith("1 entry of this run did not reach")
+    assert START != load_sent(tmp_path, "mlflow:list").position
+
+
+def test_a_batch_has_one_image(tmp_path, log):
+    """Whatever waits to be sent, little of it is in memory at once."""
+    image = Image(wall_time=1.0, step=1, name="a", png=b"", width=1, height=1)
+    for entry in (image, scalars(1), image):
+        log.append(entry)
+    batches = []
+
+    class Noting(ListMirror):
+        def send(self, entries):
+            batches.append(entries)
+
+    sent_by(tmp_path, Noting())
+
+    assert [[STARTED, image], [scalars(1), image]] == batches
 
 
 def test_a_hidden_password_is_asked_for_in_the_call(tmp_path, log):

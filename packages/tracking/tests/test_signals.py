@@ -55,14 +55,28 @@ def test_other_threads_install_nothing():
     assert signal.SIG_DFL == signal.getsignal(signal.SIGTERM)
 
 
-def test_a_forked_worker_dies_of_sigterm_as_it_would_have():
-    """In a forked process SIGTERM kills at once: its parent sees the signal, not an exit code of ours."""
-    script = """
-import os, signal, sys, time
+def test_runs_may_end_in_any_order():
+    """While one of several runs is open SIGTERM is an exception, and its default is back after the last."""
+    first, second = Termination(), Termination()
+    first.restore()
+    first.restore()
+    with pytest.raises(Terminated):
+        os.kill(os.getpid(), signal.SIGTERM)
+    second.restore()
+
+    assert signal.SIG_DFL == signal.getsignal(signal.SIGTERM)
+
+
+@pytest.mark.parametrize(("own", "code"), [("", -signal.SIGTERM), ("run = Termination()", 143)])
+def test_a_forked_process_is_unwound_for_a_run_of_its_own_alone(own, code):
+    """In a forked process SIGTERM kills at once, unless a run was started there: those of its parent do not count."""
+    script = f"""
+import os, signal, time
 from treadle_tracking.signals import Termination
 termination = Termination()
 child = os.fork()
 if child == 0:
+    {own}
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(60)
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
@@ -75,4 +89,4 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
 
-    assert "-15\n" == done.stdout
+    assert f"{code:d}\n" == done.stdout

@@ -116,6 +116,44 @@ def test_bare_mlflow_is_the_environments_or_a_file_here(monkeypatch):
             ),
         ),
         (
+            "mlflow:sqlite://mlflow.db",
+            (
+                "target 'mlflow:sqlite://mlflow.db' has no three slashes before its file; a fourth begins an absolute "
+                "path. Did you mean 'mlflow:sqlite:///mlflow.db'?"
+            ),
+        ),
+        (
+            "mlflow:sqlite+pysqlite:mlflow.db",
+            (
+                "target 'mlflow:sqlite+pysqlite:mlflow.db' has no three slashes before its file; a fourth begins an "
+                "absolute path. Did you mean 'mlflow:sqlite+pysqlite:///mlflow.db'?"
+            ),
+        ),
+        (
+            "tensorboard:~nobody-of-this-name/runs",
+            (
+                "'~nobody-of-this-name/runs' is no path of this system. Name another, as in 'tensorboard:runs'"
+            ),
+        ),
+        (
+            "tensorboard:a\0b",
+            "'a\\x00b' is no path of this system. Name another, as in 'tensorboard:runs'",
+        ),
+        (
+            Path("runs"),
+            (
+                "target is PosixPath('runs') (PosixPath); expected a text, 'tensorboard:DIR' or 'mlflow:URI', or a list "
+                "of such texts. A run that records nothing is start_run(None)"
+            ),
+        ),
+        (
+            ["tensorboard:a", None],
+            (
+                "target is None (NoneType); expected a text, 'tensorboard:DIR' or 'mlflow:URI', or a list of such "
+                "texts. A run that records nothing is start_run(None)"
+            ),
+        ),
+        (
             [],
             (
                 "the list of targets is empty; expected 'tensorboard:DIR' or 'mlflow:URI'. "
@@ -150,6 +188,25 @@ def test_a_root_and_a_directory_are_two_roots():
     ) == str(caught.value)
 
 
-def test_passwords_are_masked():
-    """What stands before an `@` in a URI's host part is not shown."""
-    assert "https://***@host/path@x" == masked("https://user:pa:ss@host/path@x")
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("https://user:pa:ss@host/path@x", "https://***@host/path@x"),
+        ("https://user:p@ss@host", "https://***@host"),
+        ("https://host:5000/path@x", "https://host:5000/path@x"),
+        ("postgresql://user:pa/ss@host/runs", "postgresql://***@host/runs"),
+        ("sqlite:////me@work/a@b.db", "sqlite:////me@work/a@b.db"),
+    ],
+)
+def test_passwords_are_masked(uri, expected):
+    """What those who connect would take for user and password is not shown, and nothing else is hidden."""
+    assert expected == masked(uri)
+
+
+@pytest.mark.parametrize(("directory", "shown"), [("", "'' (str)"), (5, "5 (int)")])
+def test_a_directory_is_a_path(directory, shown):
+    """What is no path, or an empty one, is an error that shows it."""
+    with pytest.raises(InvalidTarget) as caught:
+        parse_targets("mlflow:", directory=directory)
+
+    assert f"directory is {shown}; expected the path of a directory" == str(caught.value)

@@ -3,8 +3,11 @@
 from treadle_tracking.entries import ParamValue, RunStatus
 from treadle_tracking.errors import (
     AmbiguousRun,
+    ArtifactInTheWay,
     CorruptRecord,
+    InvalidMapping,
     InvalidName,
+    InvalidStatus,
     InvalidStep,
     InvalidTarget,
     InvalidValue,
@@ -34,10 +37,13 @@ from treadle_tracking.syncing import sync
 
 __all__ = [
     "AmbiguousRun",
+    "ArtifactInTheWay",
     "CorruptRecord",
     "DatabaseUnusable",
     "FileStoreRefused",
+    "InvalidMapping",
     "InvalidName",
+    "InvalidStatus",
     "InvalidStep",
     "InvalidTarget",
     "InvalidValue",

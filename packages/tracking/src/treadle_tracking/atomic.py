@@ -2,7 +2,10 @@
 
 import os
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
+from threading import get_ident
+from typing import BinaryIO
 
 from attrs import frozen
 
@@ -20,27 +23,16 @@ class Copied:
 
 
 def _unfinished(path: Path) -> Path:
-    return path.with_name(
-        f".unfinished-{os.getpid()}-{sha256(path.name.encode()).hexdigest()[:16]}"
-    )
+    name = sha256(path.name.encode()).hexdigest()[:16]
+    return path.with_name(f".unfinished-{os.getpid()}-{get_ident()}-{name}")
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """Write `data` to `path`, replacing what was there. Raises `OSError`, and `path` is as before."""
-    unfinished = _unfinished(path)
-    try:
-        unfinished.write_bytes(data)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def copy_file(source: Path, path: Path) -> Copied:
-    """Copy `source` to `path`, replacing what was there. Raises `OSError`, and `path` is as before."""
+def copy_file(source: BinaryIO, path: Path) -> Copied:
+    """Write what is left of `source` to `path`, replacing what was there. Raises `OSError`, and `path` is as before."""
     digest, size, unfinished = sha256(), 0, _unfinished(path)
     try:
-        with source.open("rb") as read, unfinished.open("wb") as write:
-            while chunk := read.read(_CHUNK):
+        with unfinished.open("wb") as write:
+            while chunk := source.read(_CHUNK):
                 digest.update(chunk)
                 size += len(chunk)
                 write.write(chunk)
@@ -48,3 +40,8 @@ def copy_file(source: Path, path: Path) -> Copied:
     finally:
         unfinished.unlink(missing_ok=True)
     return Copied(size=size, sha256=digest.hexdigest())
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write `data` to `path`, likewise."""
+    copy_file(BytesIO(data), path)

@@ -50,7 +50,7 @@ def artifact_path(name: str) -> PurePosixPath:
 
 
 def make_run_directory(root: Path, experiment: str, name: str) -> Path:
-    """Make `<root>/<experiment>/<name>/` with an empty `artifacts/`; `<name>-2`, `-3`, … where it is taken.
+    """Make `<root>/<experiment>/<name>/`; `<name>-2`, `-3`, … where it is taken.
 
     Raises:
         RunDirectoryError: it cannot be made.
@@ -65,7 +65,6 @@ def make_run_directory(root: Path, experiment: str, name: str) -> Path:
                 os.mkdir(directory)  # noqa: PTH102
             except FileExistsError:
                 continue
-            (directory / ARTIFACTS).mkdir()
             return directory
     except OSError as error:
         raise RunDirectoryError(

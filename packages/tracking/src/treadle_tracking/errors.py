@@ -1,13 +1,16 @@
 """What can go wrong when a run is written or read, one class a condition."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
 __all__ = [
     "AmbiguousRun",
+    "ArtifactInTheWay",
     "CorruptRecord",
+    "InvalidMapping",
     "InvalidName",
+    "InvalidStatus",
     "InvalidStep",
     "InvalidTarget",
     "InvalidValue",
@@ -23,16 +26,22 @@ __all__ = [
 ]
 
 
-def _suggestion(given: str, known: Iterable[str]) -> str:
+def _suggestion(given: object, known: Iterable[str]) -> str:
     """A sentence that names what may have been meant, or what there is."""
     names = list(known)
-    close = get_close_matches(given, names, n=1)
+    close = get_close_matches(str(given), names, n=1)
     if close:
         return f"Did you mean {close[0]!r}?"
     if not names:
         return "There is none."
     shown = ", ".join(repr(name) for name in names[:10])
     return f"There is {shown}{', …' if len(names) > 10 else ''}."
+
+
+def seen(given: object) -> str:
+    """`given` as a message can show it."""
+    text = repr(given)
+    return f"{text if len(text) <= 80 else text[:79] + '…'} ({type(given).__name__})"
 
 
 class TrackingError(Exception):
@@ -70,6 +79,20 @@ class InvalidName(TrackingError):
         )
 
 
+class InvalidMapping(TrackingError):
+    """Metrics, parameters or tags that are no mapping."""
+
+    def __init__(self, kind: str, given: object, example: str) -> None:
+        super().__init__(f"{kind} are {seen(given)}; expected a mapping by name, such as {example}")
+
+
+class InvalidStatus(TrackingError):
+    """A status with which no run ends."""
+
+    def __init__(self, given: object) -> None:
+        super().__init__(f"a run ends as 'FINISHED', 'FAILED' or 'KILLED', not as {given!r}")
+
+
 class InvalidStep(TrackingError):
     """A step that is no 64-bit integer."""
 
@@ -84,11 +107,8 @@ class InvalidValue(TrackingError):
     """A metric's value that is no single real number."""
 
     def __init__(self, name: str, given: object) -> None:
-        shown = repr(given)
-        if len(shown) > 80:
-            shown = shown[:79] + "…"
         super().__init__(
-            f"the value of metric {name!r} is {shown} ({type(given).__name__}); expected one number: a Python or "
+            f"the value of metric {name!r} is {seen(given)}; expected one number: a Python or "
             f"numpy number or a tensor with one element, within the range of a double"
         )
 
@@ -98,6 +118,16 @@ class UnsupportedParam(TrackingError):
 
     def __init__(self, path: str, problem: str, advice: str) -> None:
         super().__init__(f"parameter {path!r} {problem}. {advice}")
+
+
+class ArtifactInTheWay(TrackingError):
+    """A name would be a file and a folder at once."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"the artifact {name!r} cannot be kept: another artifact is a folder of this name, or a file where this "
+            f"one needs a folder. Give it another name"
+        )
 
 
 class UnsupportedImage(TrackingError):
@@ -147,11 +177,14 @@ class UnknownRun(TrackingError):
 
 
 class AmbiguousRun(TrackingError):
-    """Several runs have this name."""
+    """Several runs have this name, or this uid."""
 
-    def __init__(self, given: str, directories: Iterable[Path]) -> None:
+    def __init__(self, given: str, directories: Sequence[Path]) -> None:
         places = ", ".join(str(directory) for directory in directories)
-        super().__init__(f"several runs are named {given!r}: {places}. Ask for one by its uid")
+        super().__init__(
+            f"several runs are called {given!r}: {places}. Ask for one by a uid that it has alone, or read it by "
+            f"itself: open_runs('tensorboard:{directories[0]}')"
+        )
 
 
 class UnknownMetric(TrackingError):

@@ -2,10 +2,9 @@
 
 import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
-from typing import Any, Self
 
 from attrs import frozen
 
@@ -14,7 +13,15 @@ from treadle_tracking.entries import Entry
 from treadle_tracking.errors import CorruptRecord
 from treadle_tracking.wire import FrameMismatch, records
 
-__all__ = ["START", "LogWriter", "Position", "attempt_path", "attempt_paths", "read_entries"]
+__all__ = [
+    "START",
+    "LogClosed",
+    "LogWriter",
+    "Position",
+    "attempt_path",
+    "attempt_paths",
+    "read_entries",
+]
 
 
 @frozen
@@ -23,15 +30,6 @@ class Position:
 
     file: str  # the name of an event file in the run directory; "" is before the first
     offset: int  # bytes from its start
-
-    def to_json(self) -> dict[str, str | int]:
-        """A value that `json.dumps` takes and `from_json` turns back."""
-        return {"file": self.file, "offset": self.offset}
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """The position that `to_json` gave."""
-        return cls(file=str(value["file"]), offset=int(value["offset"]))
 
 
 START = Position("", 0)
@@ -45,6 +43,10 @@ def attempt_path(directory: Path, attempt: int = 0) -> Path:
 def attempt_paths(directory: Path) -> list[Path]:
     """The event files of a run in the order in which they were written. Other writers' event files are none of it."""
     return sorted(directory.glob("events.out.tfevents.*.treadle"))
+
+
+class LogClosed(Exception):
+    """Something was appended to a log after its last entry."""
 
 
 class LogWriter:
@@ -67,49 +69,57 @@ class LogWriter:
 
         Raises:
             OSError: it could not be written, and nothing of it is in the file.
+            LogClosed: the file is closed.
         """
         record = self._encoder.record(entry)
         with self._lock:
-            written = os.write(self._descriptor, record)
-            if written != len(record):
-                # A full disk takes a part. Left there, it would hide every later record from every reader.
-                end = os.fstat(self._descriptor).st_size
-                os.ftruncate(self._descriptor, end - written)
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._write(record)
 
-    def close(self) -> None:
-        """Close the file. A second call does nothing."""
+    def _write(self, record: bytes) -> None:
+        if self._descriptor < 0:
+            raise LogClosed
+        written = os.write(self._descriptor, record)
+        if written != len(record):
+            # A full disk takes a part. Left there, it would hide every later record from every reader.
+            end = os.fstat(self._descriptor).st_size
+            os.ftruncate(self._descriptor, end - written)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def close(self, last: Entry | None = None) -> None:
+        """Write one last entry, which no thread can append to, and close the file. A second call does nothing.
+
+        Raises:
+            OSError: the entry could not be written; the file is closed.
+        """
         with self._lock:
-            if self._descriptor >= 0:
+            if self._descriptor < 0:
+                return
+            try:
+                if last is not None:
+                    self._write(self._encoder.record(last))
+            finally:
                 os.close(self._descriptor)
                 self._descriptor = -1
 
 
-def read_entries(directory: Path, position: Position = START) -> tuple[list[Entry], Position]:
-    """Complete entries of a run's log after `position`, and the position after the last of them.
+def read_entries(directory: Path, position: Position = START) -> Iterator[tuple[Entry, Position]]:
+    """Complete entries of a run's log after `position`, one at a time, each with the position after it.
 
     A last record that is cut short is left for a later call, since it may still be being written; once a later
     attempt has a file, it is passed over. A log that does not exist yet has no entries.
 
     Raises:
-        CorruptRecord: the very next record is damaged. Entries before a damaged record are returned first, so that
-            only the call after them raises.
+        CorruptRecord: the next record is damaged.
     """
-    entries: list[Entry] = []
     for path in attempt_paths(directory):
         if path.name < position.file:
             continue
-        offset = position.offset if path.name == position.file else 0
-        position = Position(path.name, offset)
+        begin = position.offset if path.name == position.file else 0
         with path.open("rb") as file:
             try:
-                for offset, data in records(file, position.offset):
+                for offset, data in records(file, begin):
                     entry = decoded(data)
                     if entry is not None:
-                        entries.append(entry)
-                    position = Position(path.name, offset)
+                        yield entry, Position(path.name, offset)
             except FrameMismatch as mismatch:
-                if entries:
-                    return entries, position
                 raise CorruptRecord(path, mismatch.args[0]) from None
-    return entries, position

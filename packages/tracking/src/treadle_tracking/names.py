@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from treadle_tracking.errors import InvalidName
+from treadle_tracking.errors import InvalidMapping, InvalidName
 
-__all__ = ["checked_name", "checked_tags"]
+__all__ = ["checked_name", "checked_tags", "checked_text"]
 
 
 def checked_name(kind: str, name: object) -> str:
@@ -19,13 +19,26 @@ def checked_name(kind: str, name: object) -> str:
         name.encode()
     except UnicodeEncodeError:
         raise InvalidName(kind, name) from None
-    return str(name)
+    return str.__str__(
+        name
+    )  # the text itself, where `str` of a member of an enumeration is another
+
+
+def checked_text(kind: str, text: object) -> str:
+    """`text`, which may be empty, likewise."""
+    return "" if text == "" else checked_name(kind, text)
 
 
 def checked_tags(values: Mapping[str, str]) -> dict[str, str]:
-    """Tags, if they are texts by name; a text may be empty. Raises `InvalidName`."""
-    for name, value in values.items():
-        checked_name("the name of a tag", name)
-        if value != "":
-            checked_name(f"the value of tag {name!r}", value)
-    return dict(values)
+    """Tags, if they are texts by name; a text may be empty.
+
+    Raises:
+        InvalidName: a name or a text is none.
+        InvalidMapping: they are no mapping.
+    """
+    if not isinstance(values, Mapping):
+        raise InvalidMapping("tags", values, "{'dataset': 'v2'}")
+    return {
+        checked_name("the name of a tag", name): checked_text(f"the value of tag {name!r}", value)
+        for name, value in values.items()
+    }

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from treadle_tracking.entries import ParamValue
-from treadle_tracking.errors import UnsupportedParam
+from treadle_tracking.errors import InvalidMapping, UnsupportedParam, seen
 
 __all__ = ["flatten", "plain", "plain_params"]
 
@@ -19,10 +19,23 @@ def plain(value: Any, path: str) -> ParamValue:
     Raises:
         UnsupportedParam: it has no exact form in JSON.
     """
+    try:
+        return _plain(value, path)
+    except RecursionError:
+        raise UnsupportedParam(
+            path,
+            "holds itself, or is nested hundreds of levels deep",
+            "Parameters are trees of a few levels",
+        ) from None
+
+
+def _plain(value: Any, path: str) -> ParamValue:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return str(value)
+        return str.__str__(
+            value
+        )  # the text itself, where `str` of a member of an enumeration is another
     if isinstance(value, int):
         try:
             str(value)
@@ -37,30 +50,28 @@ def plain(value: Any, path: str) -> ParamValue:
         return float(value)
     if isinstance(value, Mapping):
         return {
-            _key(key, path): plain(item, f"{path}.{key}" if path else str(key))
+            _key(key, path): _plain(item, f"{path}.{key}" if path else str(key))
             for key, item in value.items()
         }
     if isinstance(value, list | tuple):
-        return [plain(item, f"{path}[{index}]") for index, item in enumerate(value)]
+        return [_plain(item, f"{path}[{index}]") for index, item in enumerate(value)]
     if isinstance(value, os.PathLike):
         return os.fsdecode(value)
     if callable(getattr(value, "tolist", None)):  # numpy's and torch's scalars and arrays
         plainer = value.tolist()
         if type(plainer) is not type(value):
-            return plain(plainer, path)
+            return _plain(plainer, path)
     raise UnsupportedParam(
         path,
-        f"is {value!r} ({type(value).__name__})",
+        f"is {seen(value)}",
         "Parameters are None, bool, int, float, str, paths, and lists and mappings of these: give str(...) of it",
     )
 
 
 def _key(key: Any, path: str) -> str:
     if not isinstance(key, str) or not key:
-        raise UnsupportedParam(
-            path, f"has the key {key!r} ({type(key).__name__})", "Keys are non-empty texts"
-        )
-    return str(key)
+        raise UnsupportedParam(path, f"has the key {seen(key)}", "Keys are non-empty texts")
+    return str.__str__(key)
 
 
 def plain_params(values: Mapping[str, Any]) -> dict[str, ParamValue]:
@@ -68,7 +79,10 @@ def plain_params(values: Mapping[str, Any]) -> dict[str, ParamValue]:
 
     Raises:
         UnsupportedParam: one of them has no exact form, or two have one dotted name.
+        InvalidMapping: they are no mapping.
     """
+    if not isinstance(values, Mapping):
+        raise InvalidMapping("params", values, "{'lr': 1e-3}, or attrs.asdict(config) of an object")
     params = {_key(key, ""): plain(item, str(key)) for key, item in values.items()}
     seen: set[str] = set()
     for name, _ in _leaves(params, ""):

@@ -52,14 +52,14 @@ def _pixels(name: str, image: Any) -> Any:
         raise UnsupportedImage(
             name, f"is a {type(image).__name__} without a shape", _ADVICE
         ) from None
+    if array.dtype.kind not in "buif":
+        raise UnsupportedImage(name, f"is a {type(image).__name__} of dtype {array.dtype}", _ADVICE)
     if array.ndim == 2:
         array = array[:, :, np.newaxis]
     elif array.ndim == 3 and array.shape[2] not in _MODES and array.shape[0] in _MODES:
         array = array.transpose(1, 2, 0)
     if array.ndim != 3 or array.shape[2] not in _MODES or 0 in array.shape:
         raise UnsupportedImage(name, f"has the shape {tuple(np.shape(image))}", _ADVICE)
-    if array.dtype.kind not in "buif":
-        raise UnsupportedImage(name, f"has the dtype {array.dtype}", _ADVICE)
     highest = 1 if array.dtype.kind in "bf" else 255
     # Written so that NaN is refused too.
     if not (array.min() >= 0 and array.max() <= highest):
@@ -87,9 +87,10 @@ def picture(name: str, image: Any) -> Picture:
     if isinstance(image, bytes | bytearray | memoryview):
         return _from_png(name, bytes(image))
     buffer = BytesIO()
-    if callable(getattr(image, "save", None)) and hasattr(image, "getbands"):  # PIL's
+    # PIL's; its 32-bit numbers, which PNG does not have and PIL would cut to 8, are taken as an array.
+    if hasattr(image, "getbands") and image.mode not in {"I", "F"}:
         # PNG has no CMYK, YCbCr, LAB or HSV.
-        fits = image.mode in {"1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16"}
+        fits = image.mode in {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}
         (image if fits else image.convert("RGB")).save(buffer, format="PNG")
         return _from_png(name, buffer.getvalue())
     pixels = _pixels(name, image)

@@ -28,7 +28,7 @@ from treadle_tracking.errors import (
     UnknownMetric,
     UnknownRun,
 )
-from treadle_tracking.log import START, attempt_paths, read_entries
+from treadle_tracking.log import attempt_paths, read_entries
 from treadle_tracking.target import masked, parse_targets
 
 __all__ = ["ReadStatus", "RunRecord", "Runs", "open_runs", "read_run"]
@@ -53,9 +53,8 @@ class RunRecord:
     ended: float | None
     params: Mapping[str, ParamValue]  # exact and nested, as they were given
     tags: Mapping[str, str]
-    metrics: Mapping[str, Points] = field(
-        repr=False
-    )  # (step, value) by name, in the order of logging
+    # (step, value) by name, in the order of logging
+    metrics: Mapping[str, Points] = field(repr=False)
     artifacts: tuple[str, ...]  # below `directory / "artifacts"`, each once
     images: tuple[str, ...]  # names, each once
     texts: tuple[str, ...]
@@ -108,18 +107,12 @@ class _Gathered:
 
 def read_run(directory: Path) -> RunRecord | None:
     """The run that this directory holds; None where no run has begun."""
-    gathered, position, damage = _Gathered(), START, None
-    while True:
-        try:
-            entries, reached = read_entries(directory, position)
-        except CorruptRecord as error:
-            damage = str(error)
-            break
-        if reached == position:
-            break
-        position = reached
-        for entry in entries:
+    gathered, damage = _Gathered(), None
+    try:
+        for entry, _ in read_entries(directory):
             gathered.add(entry)
+    except CorruptRecord as error:
+        damage = str(error)
     started = gathered.started
     if started is None:
         return None
@@ -164,11 +157,11 @@ class Runs:
         return len(self.records)
 
     def __getitem__(self, name: str) -> RunRecord:
-        """The run of this uid or, if it is the only one, of this name.
+        """The run of this uid or, if there is none, of this name.
 
         Raises:
-            UnknownRun: there is none.
-            AmbiguousRun: several have this name.
+            UnknownRun: there is none of either.
+            AmbiguousRun: there are several.
         """
         found = [run for run in self.records if run.uid == name]
         found = found or [run for run in self.records if run.name == name]
@@ -186,6 +179,10 @@ def open_runs(target: str) -> Runs:
         InvalidTarget: the target is no `tensorboard:DIR`.
         RunDirectoryError: there is no such directory.
     """
+    if not isinstance(target, str):
+        raise InvalidTarget(
+            f"target is {target!r} ({type(target).__name__}); runs are read from one place: 'tensorboard:DIR'"
+        )
     if target.partition(":")[0] == "mlflow":
         raise InvalidTarget(
             f"target {masked(target)!r} is a mirror; runs are read from their directories: "

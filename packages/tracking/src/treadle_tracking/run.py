@@ -3,17 +3,26 @@
 import os
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from threading import Lock
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, BinaryIO, Self
 
-from treadle_tracking.atomic import copy_file, write_file
+from treadle_tracking.atomic import copy_file
 from treadle_tracking.directory import ARTIFACTS, artifact_path
 from treadle_tracking.entries import Artifact, Ended, Entry, Image, RunStatus, Scalars, Tags, Text
-from treadle_tracking.errors import NoDirectory, RunEnded
+from treadle_tracking.errors import (
+    ArtifactInTheWay,
+    InvalidMapping,
+    InvalidStatus,
+    NoDirectory,
+    RunEnded,
+)
 from treadle_tracking.exact_json import dumps
-from treadle_tracking.log import LogWriter
-from treadle_tracking.names import checked_name, checked_tags
+from treadle_tracking.log import LogClosed, LogWriter
+from treadle_tracking.mirrors.sender import Sender
+from treadle_tracking.names import checked_name, checked_tags, checked_text
 from treadle_tracking.notices import say
 from treadle_tracking.params import plain
 from treadle_tracking.pictures import Picture, figure_picture, picture
@@ -27,18 +36,11 @@ _DRAIN_SECONDS = 60.0
 _DRAIN_SECONDS_TERMINATED = 10.0
 
 
-class _Sender(Protocol):
-    """What a run wants of the thread that feeds a mirror."""
-
-    def wake(self) -> None: ...
-    def close(self, timeout: float | None) -> str | None: ...
-
-
 def _status_of(error: BaseException | None) -> RunStatus:
     if isinstance(error, KeyboardInterrupt | Terminated):
         return "KILLED"
     if isinstance(error, SystemExit):
-        return "FAILED" if error.code else "FINISHED"
+        return "FINISHED" if error.code in (None, 0) else "FAILED"
     # A generator that its reader leaves early, with a run inside, has not failed.
     return "FINISHED" if error is None or isinstance(error, GeneratorExit) else "FAILED"
 
@@ -65,7 +67,7 @@ class Run:
         root: Path | None = None,
         mirrors: Sequence[str] = (),
         log: LogWriter | None = None,
-        senders: Sequence[_Sender] = (),
+        senders: Sequence[Sender] = (),
         termination: Termination | None = None,
     ) -> None:
         self.uid = uid
@@ -79,7 +81,8 @@ class Run:
         self._termination = termination
         self._process = os.getpid()
         self._status: RunStatus = "RUNNING"
-        self._lost = 0  # entries
+        self._ending = Lock()
+        self._lost = 0  # entries and artifacts
 
     @property
     def recording(self) -> bool:
@@ -110,13 +113,10 @@ class Run:
 
     def _append(self, entry: Entry) -> None:
         assert self._log is not None
-        if self._status != "RUNNING":
-            raise RunEnded(self.name, self._status)
-        self._write(self._log, entry)
-
-    def _write(self, log: LogWriter, entry: Entry) -> None:
         try:
-            log.append(entry)
+            self._log.append(entry)
+        except LogClosed:
+            raise RunEnded(self.name, self._status) from None
         except OSError as error:
             self._lose(error)
             return
@@ -127,7 +127,7 @@ class Run:
         self._lost += 1
         if self._lost == 1:
             say(
-                f"{self._directory} cannot be written to ({error.strerror}); "
+                f"{self._directory} cannot be written to ({error.strerror or error}); "
                 f"training goes on, and what cannot be written is lost"
             )
 
@@ -144,10 +144,13 @@ class Run:
             InvalidValue: a value is no single real number, and nothing is recorded.
             InvalidStep: the step is no 64-bit integer.
             InvalidName: a name is empty or no text.
+            InvalidMapping: the values are no mapping.
             RunEnded: the run is closed, which every method raises then.
         """
         if not self.recording:
             return
+        if not isinstance(values, Mapping):
+            raise InvalidMapping("metrics", values, "{'loss': 0.5}")
         wall_time = time.time()
         doubles = {
             checked_name("the name of a metric", name): value
@@ -197,7 +200,7 @@ class Run:
         if not self.recording:
             return
         name = checked_name("the name of a text", name)
-        text = checked_name(f"the text {name!r}", text) if text != "" else ""
+        text = checked_text(f"the text {name!r}", text)
         self._append(Text(wall_time=time.time(), step=as_step(step), name=name, text=text))
 
     def artifact(self, path: str | os.PathLike[str], name: str | None = None) -> None:
@@ -209,16 +212,15 @@ class Run:
                 a path is percent-encoded, so that no name leads out of the run.
 
         Raises:
-            OSError: the file cannot be read, or the copy not be written.
+            OSError: the file cannot be read.
+            ArtifactInTheWay: the name is another artifact's folder, or the other way round.
         """
         if not self.recording:
             return
         source = Path(path)
-        kept, target = self._artifact_target(source.name if name is None else name)
-        copied = copy_file(source, target)
-        self._append(
-            Artifact(wall_time=time.time(), path=kept, size=copied.size, sha256=copied.sha256)
-        )
+        kept = self._kept(source.name if name is None else name)
+        with source.open("rb") as file:
+            self._keep(kept, file)
 
     def json(self, name: str, value: Any) -> None:
         """Keep a value as the artifact `<name>.json`: what a parameter can be, of any size.
@@ -227,30 +229,33 @@ class Run:
 
         Raises:
             UnsupportedParam: it has no exact form in JSON.
+            ArtifactInTheWay: as in `artifact`.
         """
         if not self.recording:
             return
-        from hashlib import sha256
+        name = checked_name("the name of a JSON value", name)
+        kept = self._kept(f"{name}.json")
+        self._keep(kept, BytesIO(dumps(plain(value, name), indent=2) + b"\n"))
 
-        data = dumps(plain(value, name), indent=2) + b"\n"
-        kept, target = self._artifact_target(
-            checked_name("the name of a JSON value", name) + ".json"
-        )
-        write_file(target, data)
-        self._append(
-            Artifact(
-                wall_time=time.time(), path=kept, size=len(data), sha256=sha256(data).hexdigest()
-            ),
-        )
-
-    def _artifact_target(self, name: str) -> tuple[str, Path]:
-        """The name by which an artifact is kept, and its path; its folder is made."""
+    def _kept(self, name: str) -> PurePosixPath:
+        """Where an artifact of this name is kept, below `artifacts/`."""
         if self._status != "RUNNING":
             raise RunEnded(self.name, self._status)
-        kept = artifact_path(checked_name("the name of an artifact", name))
+        return artifact_path(checked_name("the name of an artifact", name))
+
+    def _keep(self, kept: PurePosixPath, source: BinaryIO) -> None:
         target = self.directory / ARTIFACTS / kept
-        target.parent.mkdir(parents=True, exist_ok=True)
-        return str(kept), target
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            copied = copy_file(source, target)
+        except (FileExistsError, IsADirectoryError, NotADirectoryError):
+            raise ArtifactInTheWay(str(kept)) from None
+        except OSError as error:
+            self._lose(error)
+            return
+        self._append(
+            Artifact(wall_time=time.time(), path=str(kept), size=copied.size, sha256=copied.sha256)
+        )
 
     def tag(self, values: Mapping[str, str]) -> None:
         """Set tags; a later value replaces an earlier one."""
@@ -266,15 +271,23 @@ class Run:
         Args:
             status: How it ended: `FINISHED`, `FAILED` or `KILLED`.
             timeout: Seconds to wait for each mirror at most.
+
+        Raises:
+            InvalidStatus: the status is none of the three, and the run goes on.
         """
-        if self._status != "RUNNING":
-            return
-        self._status = status
+        if status not in ("FINISHED", "FAILED", "KILLED"):
+            raise InvalidStatus(status)
+        with self._ending:
+            if self._status != "RUNNING":
+                return
+            self._status = status
         if self._log is None or os.getpid() != self._process:
             return
-        self._write(self._log, Ended(wall_time=time.time(), status=status))
-        self._log.close()
         try:
+            try:
+                self._log.close(Ended(wall_time=time.time(), status=status))
+            except OSError as error:
+                self._lose(error)
             self._drain(timeout)
         finally:
             if self._termination is not None:

@@ -20,8 +20,9 @@ def as_double(name: str, value: Any) -> float:
     if not isinstance(value, int | float) and callable(getattr(value, "item", None)):
         try:
             number = value.item()
-        except (ValueError, RuntimeError):  # numpy's and torch's word for more than one element
-            raise InvalidValue(name, value) from None
+        except (ValueError, RuntimeError) as error:
+            # numpy's and torch's word for more than one element; a device that failed has the same, so it is shown.
+            raise InvalidValue(name, value) from error
     if not isinstance(number, int | float):
         raise InvalidValue(name, value)
     try:

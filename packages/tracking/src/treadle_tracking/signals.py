@@ -15,41 +15,63 @@ class Terminated(SystemExit):
         super().__init__(128 + signal.SIGTERM)
 
 
-class Termination:
-    """Raises `Terminated` in the main thread at the first SIGTERM, while installed.
+class _Handler:
+    """Raises `Terminated` in the main thread at the first SIGTERM; one serves all the runs that are open."""
 
-    Installed only from the main thread, which alone may, and only where SIGTERM had its default: a handler of
-    somebody else's knows better.
-    """
-
-    __slots__ = ("_installed", "_process", "_received")
+    __slots__ = ("process", "received", "runs")
 
     def __init__(self) -> None:
-        self._process = os.getpid()
-        self._received = False
-        self._installed = (
-            threading.current_thread() is threading.main_thread()
-            and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-        )
-        if self._installed:
-            signal.signal(signal.SIGTERM, self._receive)
+        self.process = os.getpid()
+        self.received = False
+        self.runs = 0
 
-    def _receive(self, _number: int, _frame: FrameType | None) -> None:
-        if os.getpid() != self._process:
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        if os.getpid() != self.process:
             # A forked worker inherits this handler and is none of the run's: it dies as it would have.
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGTERM)
             return
-        if not self._received:  # a scheduler that repeats itself must not break off the unwinding
-            self._received = True
+        if not self.received:  # a scheduler that repeats itself must not break off the unwinding
+            self.received = True
             raise Terminated
 
+
+class Termination:
+    """Makes SIGTERM raise `Terminated` until it is restored, for one run.
+
+    Only from the main thread, which alone may install a handler, and only where SIGTERM had its default: a handler of
+    somebody else's knows better.
+    """
+
+    __slots__ = ("_handler",)
+
+    def __init__(self) -> None:
+        self._handler: _Handler | None = None
+        if threading.current_thread() is not threading.main_thread():
+            return
+        handler = signal.getsignal(signal.SIGTERM)
+        # The handler of another open run is shared, so that runs may end in any order; that of a process that this one
+        # was forked from stands for the default.
+        if not (isinstance(handler, _Handler) and handler.process == os.getpid()):
+            if handler is not signal.SIG_DFL and not isinstance(handler, _Handler):
+                return
+            handler = _Handler()
+            signal.signal(signal.SIGTERM, handler)
+        handler.runs += 1
+        self._handler = handler
+
     def restore(self) -> None:
-        """Give SIGTERM back its default, unless somebody has replaced this handler, or another thread asks."""
+        """Give SIGTERM back its default after the last run, unless somebody has replaced the handler.
+
+        In another thread, which may not, the handler stays; the next run shares it.
+        """
+        handler, self._handler = self._handler, None
+        if handler is None:
+            return
+        handler.runs -= 1
         if (
-            self._installed
+            handler.runs == 0
             and threading.current_thread() is threading.main_thread()
-            and signal.getsignal(signal.SIGTERM) == self._receive
+            and signal.getsignal(signal.SIGTERM) is handler
         ):
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            self._installed = False

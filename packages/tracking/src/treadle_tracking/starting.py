@@ -10,11 +10,13 @@ from typing import Any
 from uuid import uuid4
 
 from treadle_tracking.atomic import write_file
-from treadle_tracking.directory import PARAMS, make_run_directory
+from treadle_tracking.directory import ARTIFACTS, PARAMS, make_run_directory
 from treadle_tracking.entries import Params, ParamValue, Started, Tags
 from treadle_tracking.errors import RunDirectoryError
 from treadle_tracking.exact_json import dumps
 from treadle_tracking.log import LogWriter, attempt_path
+from treadle_tracking.mirrors.base import Mirror
+from treadle_tracking.mirrors.sender import Sender
 from treadle_tracking.names import checked_name, checked_tags
 from treadle_tracking.notices import say
 from treadle_tracking.params import plain_params
@@ -58,7 +60,7 @@ def start_run(
             is one root and its mirrors. None records nothing, at no cost, with the same methods.
         experiment: What the run belongs to.
         name: For people; need not be unique. By default the time and four letters.
-        uid: The run's one identity, by which mirrors know it; a random one by default.
+        uid: The run's one identity, by which mirrors know it; a random one by default. Give no other run the same.
         directory: The root where no `tensorboard:DIR` names one; `.treadle/runs` by default.
         params: Parameters by name, nested as you like: None, bool, int, float, str, lists and paths.
         tags: Texts by name, which may be replaced later.
@@ -70,6 +72,7 @@ def start_run(
     Raises:
         InvalidTarget: the target names no place that is known, or two directories.
         InvalidName: a name is empty or no text.
+        InvalidMapping: parameters or tags are no mapping.
         UnsupportedParam: a parameter has no exact form in JSON.
         RunDirectoryError: the run's directory cannot be written to.
         MissingExtra: a mirror's library is not installed.
@@ -85,17 +88,15 @@ def start_run(
         return Run(uid=uid, experiment=experiment, name=name)
     if group is not None:
         group = checked_name("the group of a run", group)
-    values = plain_params(params or {})
-    tags = checked_tags(tags or {})
+    values = plain_params({} if params is None else params)
+    tags = checked_tags({} if tags is None else tags)
     targets = parse_targets(target, directory=directory)
     mirrors = [_mirror(uri) for uri in targets.mirrors]
 
     path = make_run_directory(targets.root, experiment, name)
     started = Started(wall_time=wall_time, uid=uid, experiment=experiment, name=name, group=group)
     log, senders = _begin(path, started, values, tags, mirrors)
-    if not targets.chosen:
-        say(f"the run is kept in {path}")
-    return Run(
+    run = Run(
         uid=uid,
         experiment=experiment,
         name=name,
@@ -106,6 +107,9 @@ def start_run(
         senders=senders,
         termination=Termination(),
     )
+    if not targets.chosen:
+        say(f"the run is kept in {path}")
+    return run
 
 
 def _begin(
@@ -113,10 +117,11 @@ def _begin(
     started: Started,
     params: dict[str, ParamValue],
     tags: dict[str, str],
-    mirrors: Sequence[Any],
-) -> tuple[LogWriter, list[Any]]:
-    log = None
+    mirrors: Sequence[Mirror],
+) -> tuple[LogWriter, list[Sender]]:
+    log, senders = None, []
     try:
+        (path / ARTIFACTS).mkdir()
         write_file(path / PARAMS, dumps(params, indent=2) + b"\n")
         log = LogWriter(attempt_path(path))
         log.append(started)
@@ -124,13 +129,18 @@ def _begin(
         log.append(Params(wall_time=started.wall_time, values=params))
         if tags:
             log.append(Tags(wall_time=started.wall_time, values=tags))
-        senders = [_sender(path, mirror) for mirror in mirrors]
+        senders = [Sender(path, mirror) for mirror in mirrors]
         for sender in senders:
             sender.start()
-    except OSError as error:
+    except BaseException as error:
+        # The directory was made by this call, and the user has nothing in it: a Ctrl-C leaves no half of a run either.
+        for sender in senders:
+            sender.close(0)
         if log is not None:
             log.close()
-        rmtree(path, ignore_errors=True)  # made by this call, and nothing of a run is in it
+        rmtree(path, ignore_errors=True)
+        if not isinstance(error, OSError):
+            raise
         raise RunDirectoryError(
             path,
             f"the run cannot be written here: {error.strerror}",
@@ -139,13 +149,7 @@ def _begin(
     return log, senders
 
 
-def _mirror(uri: str) -> Any:
+def _mirror(uri: str) -> Mirror:
     from treadle_tracking.mirrors.mlflow import MLflowMirror
 
     return MLflowMirror(uri)
-
-
-def _sender(path: Path, mirror: Any) -> Any:
-    from treadle_tracking.mirrors.sender import Sender
-
-    return Sender(path, mirror)

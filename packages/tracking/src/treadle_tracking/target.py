@@ -5,17 +5,20 @@ import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from attrs import frozen
 
-from treadle_tracking.errors import InvalidTarget
+from treadle_tracking.errors import InvalidTarget, seen
 
 __all__ = ["DEFAULT_DIRECTORY", "Targets", "masked", "parse_targets"]
 
 DEFAULT_DIRECTORY = ".treadle/runs"
 
 _SCHEMES = ("tensorboard", "mlflow")
-_SQLITE = re.compile(r"^(sqlite(?:\+\w+)?:///)(.*)$")
+_SQLITE = re.compile(r"(sqlite(?:\+\w+)?:)(/{0,3})(.*)", re.DOTALL)
+# As those read it who connect: up to the last `@` before a slash; SQLAlchemy takes a slash for a part of a password.
+_SECRET = re.compile(r"(?<=[^/]//)(?:[^/\s]+|(?<!http://)(?<!https://)[^/:@\s]*:[^@\s]*)(?=@)")
 
 
 @frozen
@@ -24,14 +27,23 @@ class Targets:
 
     root: Path
     mirrors: tuple[str, ...] = ()
-    chosen: bool = (
-        True  # whether the root was named; otherwise it is a default that the user should be told
-    )
+    chosen: bool = True  # whether the root was named; a default is one that the user should be told
 
 
 def masked(uri: str) -> str:
     """`uri` without the user and password that it may hold."""
-    return re.sub(r"//[^/@\s]*@", "//***@", uri)
+    return _SECRET.sub("***", uri)
+
+
+def _absolute(path: str) -> Path:
+    try:
+        if "\0" not in path:
+            return Path(path).expanduser().absolute()
+    except RuntimeError:  # a user's home that is not known
+        pass
+    raise InvalidTarget(
+        f"{path!r} is no path of this system. Name another, as in 'tensorboard:runs'"
+    )
 
 
 def _absolute_uri(uri: str) -> str:
@@ -39,13 +51,18 @@ def _absolute_uri(uri: str) -> str:
     matched = _SQLITE.match(uri)
     if matched is None:
         return uri
-    scheme, path = matched.groups()
+    scheme, slashes, path = matched.groups()
     if not path or path.startswith(("?", ":memory:")):
         raise InvalidTarget(
             f"target 'mlflow:{uri}' names no file, and a database in memory dies with the process. "
             f"Name one: 'mlflow:sqlite:///mlflow.db'"
         )
-    return f"{scheme}{Path(path).expanduser().absolute()}"
+    if slashes != "///":
+        raise InvalidTarget(
+            f"target 'mlflow:{uri}' has no three slashes before its file; a fourth begins an absolute path. "
+            f"Did you mean 'mlflow:{scheme}///{path}'?"
+        )
+    return f"{scheme}///{_absolute(path)}"
 
 
 def _default_mlflow_uri() -> str:
@@ -82,7 +99,15 @@ def parse_targets(
     Raises:
         InvalidTarget: a target is none of these, there is none, or there are two roots.
     """
-    targets = [target] if isinstance(target, str) else list(target)
+    targets: list[Any] = list(target) if isinstance(target, list | tuple) else [target]
+    for one in targets:
+        if not isinstance(one, str):
+            raise InvalidTarget(
+                f"target is {seen(one)}; expected a text, 'tensorboard:DIR' or 'mlflow:URI', or a list of such texts. "
+                f"A run that records nothing is start_run(None)"
+            )
+    if directory is not None and (not directory or not isinstance(directory, str | os.PathLike)):
+        raise InvalidTarget(f"directory is {seen(directory)}; expected the path of a directory")
     if not targets:
         raise InvalidTarget(
             "the list of targets is empty; expected 'tensorboard:DIR' or 'mlflow:URI'. "
@@ -107,5 +132,5 @@ def parse_targets(
             f"a run has one directory, and {len(roots)} are named: {', '.join(map(repr, roots))}. "
             f"Name one of them; `directory` is for runs without a 'tensorboard:DIR'"
         )
-    root = Path(roots[0] if roots else DEFAULT_DIRECTORY).expanduser().absolute()
+    root = _absolute(roots[0] if roots else DEFAULT_DIRECTORY)
     return Targets(root=root, mirrors=tuple(dict.fromkeys(mirrors)), chosen=bool(roots))

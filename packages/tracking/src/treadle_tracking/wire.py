@@ -26,9 +26,7 @@ _WALL_TIME = Struct("<cd")  # Event.wall_time, field 1
 _VALUE = Struct("<cf2sd")
 _SIMPLE_VALUE_KEY = b"\x15"
 _EXACT_KEY = b"\xa9\x6a"
-_VALUE_LIMIT = (
-    4096  # names remembered; a script that logs a new name every step must not fill the memory
-)
+_VALUE_LIMIT = 4096  # names remembered: a new name every step must not fill the memory
 
 
 class FrameMismatch(ValueError):

@@ -1,18 +1,14 @@
-"""Requests that MLflow accepts: no more than so many entries, and so many bytes, in one."""
+"""Requests that MLflow accepts: its client splits what is too many, and this what is too many bytes."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 from attrs import field, frozen
 
 __all__ = ["Point", "Request", "requests"]
 
-# `mlflow.utils.validation`: MAX_ENTITIES_PER_BATCH, MAX_PARAMS_TAGS_PER_BATCH, MAX_BATCH_LOG_REQUEST_SIZE (1e6, of
-# which the frame of a request needs a little).
-ENTRIES = 1000
-PARAMS = 100
-TAGS = 100
-BYTES = 900_000
+BYTES = 900_000  # `mlflow.utils.validation`: MAX_BATCH_LOG_REQUEST_SIZE is 1e6, and the frame needs a little
 _METRIC_BYTES = 120  # a number, a step, a time, and the words around them
 
 
@@ -30,14 +26,9 @@ class Point:
 class Request:
     """What one `log_batch` carries."""
 
-    metrics: list[Point] = field(factory=list)
     params: list[tuple[str, str]] = field(factory=list)
     tags: list[tuple[str, str]] = field(factory=list)
-
-    @property
-    def size(self) -> int:
-        """Metrics, parameters and tags together, which is what MLflow limits."""
-        return len(self.metrics) + len(self.params) + len(self.tags)
+    metrics: list[Point] = field(factory=list)
 
 
 def _bytes(key: str, value: str = "") -> int:
@@ -50,25 +41,15 @@ def requests(
 ) -> Iterator[Request]:
     """Everything given, each kind in its order: parameters, then tags, then metrics; as few requests as are allowed."""
     request, size = Request(), 0
-    key_bytes: dict[str, int] = {}
-    for kind, limit, items in (
-        ("params", PARAMS, params.items()),
-        ("tags", TAGS, tags.items()),
+    for kind, item, cost in chain(
+        (("params", item, _bytes(*item)) for item in params.items()),
+        (("tags", item, _bytes(*item)) for item in tags.items()),
+        (("metrics", point, _bytes(point.key) + _METRIC_BYTES) for point in metrics),
     ):
-        for key, value in items:
-            cost = _bytes(key, value)
-            if len(getattr(request, kind)) == limit or size + cost > BYTES:
-                yield request
-                request, size = Request(), 0
-            getattr(request, kind).append((key, value))
-            size += cost
-    for point in metrics:
-        if (cost := key_bytes.get(point.key, 0)) == 0:
-            cost = key_bytes[point.key] = _bytes(point.key) + _METRIC_BYTES
-        if request.size == ENTRIES or size + cost > BYTES:
+        if size + cost > BYTES:
             yield request
             request, size = Request(), 0
-        request.metrics.append(point)
+        getattr(request, kind).append(item)
         size += cost
-    if request.size:
+    if size:
         yield request

@@ -6,7 +6,7 @@ would disturb it. What is sent carries the log's own times, by which MLflow's st
 
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,7 +37,13 @@ from treadle_tracking.mirrors.errors import (
     RunDeleted,
 )
 from treadle_tracking.mirrors.locking import locked
-from treadle_tracking.mirrors.names import escape_artifact, escape_file, escape_key, is_shortened
+from treadle_tracking.mirrors.names import (
+    escape_artifact,
+    escape_file,
+    escape_key,
+    escape_tag,
+    is_shortened,
+)
 from treadle_tracking.mirrors.parameters import fitted, from_pieces, pieces, shown
 from treadle_tracking.mirrors.quiet import quiet, without_telemetry
 from treadle_tracking.mirrors.slider import FOLDER, SLIDER_TAG, image_files
@@ -52,10 +58,12 @@ __all__ = ["MLflowMirror"]
 
 UID_TAG = "treadle.uid"
 GROUP_TAG = "treadle.group"
+# What MLflow's pages are told when somebody chooses "Model training" there; without it they show those for chat traces.
+EXPERIMENT_KIND = {"mlflow.experimentKind": "custom_model_development"}
 # `mlflow.utils.validation`: MAX_PARAM_VAL_LENGTH, MAX_TAG_VAL_LENGTH. Longer ones are cut there without a word.
 PARAM_LENGTH = 6000
 TAG_LENGTH = 8000
-RESERVED = "treadle."  # tags that are ours; a user's own of that kind are escaped
+NAME_LENGTH = 250  # of a run and an experiment: `mlflow.store.tracking.dbmodels.models`
 
 
 class MLflowMirror:
@@ -102,7 +110,7 @@ class MLflowMirror:
         """
         self._directory = directory
         self._uid = started.uid
-        with self._masked():
+        with self._discreet():
             self._client = client = self._connected()
             # The search and the making of what it did not find are not one step in MLflow.
             with locked(lock_path(directory, self.uri)):
@@ -119,7 +127,7 @@ class MLflowMirror:
         """
         assert self._client is not None, "open() comes first"
         assert self.identity is not None
-        with self._masked():
+        with self._discreet():
             self._send(self._client, self.identity, entries)
 
     def close(self) -> None:
@@ -135,13 +143,14 @@ class MLflowMirror:
         return _get_store(self._address.uri)  # type: ignore[no-untyped-call]
 
     @contextmanager
-    def _masked(self) -> Iterator[None]:
-        if self._address.uri == self._address.shown:
-            yield
-            return
+    def _discreet(self) -> Iterator[None]:
+        """Let MLflow say what is wrong in its exceptions alone, and without the password."""
         try:
-            yield
-        except Exception as error:  # noqa: BLE001  # raised again, with another message
+            with quiet():
+                yield
+        except Exception as error:
+            if self._address.uri == self._address.shown:
+                raise
             text = str(error).replace(self._address.uri, self._address.shown)
             # Without its cause: a traceback would show what was just left out.
             raise MirrorFailed(f"{type(error).__name__}: {text}") from None
@@ -152,13 +161,23 @@ class MLflowMirror:
         uri, file = self._address.uri, self._address.file
         if file is None:
             return MlflowClient(tracking_uri=uri, registry_uri=uri)
-        with held(file) as is_new, quiet("mlflow.store.db.utils"):
+        with held(file) as is_new:
             if is_new:
-                from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
-                # Only here can MLflow's own experiment "Default" be kept out of the current directory.
-                SqlAlchemyStore(uri, (file.parent / "mlartifacts").as_uri())  # type: ignore[no-untyped-call]
+                self._make_database(file)
             return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+    def _make_database(self, file: Path) -> None:
+        """Make the tables beside `file`, then put them there: of half of them, MLflow would never make the rest."""
+        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+        unfinished = file.with_name(f".{file.name}.unfinished")
+        unfinished.unlink(missing_ok=True)
+        # Only here can MLflow's own experiment "Default" be kept out of the current directory.
+        store = SqlAlchemyStore(  # type: ignore[no-untyped-call]
+            f"sqlite:///{unfinished}", (file.parent / "mlartifacts").as_uri()
+        )
+        store.engine.dispose()
+        unfinished.replace(file)
 
     def _artifact_location(self, experiment: str) -> str | None:
         """Where an experiment's files go: beside the database; a server decides for itself."""
@@ -175,7 +194,8 @@ class MLflowMirror:
         experiment = client.get_experiment_by_name(name)
         if experiment is None:
             try:
-                return str(client.create_experiment(name, self._artifact_location(name)))
+                location = self._artifact_location(name)
+                return str(client.create_experiment(name, location, tags=EXPERIMENT_KIND))
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
@@ -190,7 +210,10 @@ class MLflowMirror:
     def _run(self, client: "MlflowClient", started: Started) -> "Run":
         from mlflow.entities import ViewType
 
-        experiment = self._experiment(client, fitted(started.experiment, 500, "the run directory"))
+        experiment = self._experiment(
+            client, fitted(started.experiment, NAME_LENGTH, "the run directory")
+        )
+        start_time = milliseconds(started.wall_time)
         # MLflow's filters have no escapes: whatever might end the quotes is matched by anything, and compared here.
         pattern = re.sub(r"[^A-Za-z0-9\-]", "_", started.uid)
         found = [
@@ -198,11 +221,12 @@ class MLflowMirror:
             for run in client.search_runs(
                 [experiment], f"tags.`{UID_TAG}` LIKE '{pattern}'", run_view_type=ViewType.ALL
             )
-            if run.data.tags.get(UID_TAG) == started.uid
+            # Another run directory may have been given the same uid: it is a run of its own here too.
+            if run.data.tags.get(UID_TAG) == started.uid and run.info.start_time == start_time
         ]
         active = [run for run in found if run.info.lifecycle_stage == "active"]
         if active:
-            return min(active, key=lambda run: (run.info.start_time, run.info.run_id))
+            return min(active, key=lambda run: run.info.run_id)
         if found:
             raise RunDeleted(started.name, found[0].info.run_id, self.uri)
         tags = {UID_TAG: started.uid}
@@ -210,9 +234,9 @@ class MLflowMirror:
             tags[GROUP_TAG] = fitted(started.group, TAG_LENGTH, "the run directory")
         return client.create_run(
             experiment,
-            start_time=milliseconds(started.wall_time),
+            start_time=start_time,
             tags=tags,
-            run_name=fitted(started.name, TAG_LENGTH, "the run directory"),
+            run_name=fitted(started.name, NAME_LENGTH, "the run directory"),
         )
 
     def _send(self, client: "MlflowClient", identity: str, entries: Sequence[Entry]) -> None:
@@ -235,9 +259,7 @@ class MLflowMirror:
                         self._log_file(client, file, PARAMS)
                 case Tags():
                     for name, text in entry.values.items():
-                        key = _key(name, tags)
-                        if key.startswith(RESERVED):
-                            key = f"_x{ord(key[0]):04X}_{key[1:]}"
+                        key = _key(name, tags, escape_tag)
                         tags[key] = fitted(text, TAG_LENGTH, "the run directory")
                 case Image():
                     for name, data in image_files(entry, self._uid).items():
@@ -320,9 +342,9 @@ class MLflowMirror:
         client.log_artifact(self.identity, str(file), path.rpartition("/")[0] or None)
 
 
-def _key(name: str, tags: dict[str, str]) -> str:
+def _key(name: str, tags: dict[str, str], escape: Callable[[str], str] = escape_key) -> str:
     """`name` as MLflow takes it; a name that had to be shortened is kept whole in a tag."""
-    key = escape_key(name)
+    key = escape(name)
     if is_shortened(key):
         tags[f"treadle.name.{key[-32:]}"] = fitted(name, TAG_LENGTH, "the run directory")
     return key

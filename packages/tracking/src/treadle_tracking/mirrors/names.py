@@ -9,7 +9,7 @@ import re
 from hashlib import sha256
 from typing import TypeAlias
 
-__all__ = ["escape_artifact", "escape_file", "escape_key", "is_shortened", "unescape"]
+__all__ = ["escape_artifact", "escape_file", "escape_key", "escape_tag", "is_shortened", "unescape"]
 
 _EMPTY = "_xEMPTY_"
 _SHORTENED = "_xSHA256_"
@@ -27,10 +27,15 @@ _NO_PART = re.compile(r"^/|/$|(?<=/)/|^\.(?=\.)|(?:^|(?<=/))\.(?=\.?(?:/|$))")
 _Refused: TypeAlias = "re.Pattern[str]"
 # Metrics, parameters and tags: `mlflow.utils.validation.validate_param_and_metric_name`.
 _IN_KEY = re.compile(r"[^/\w.\- :]")
+# Tags of the user's own: those that begin with `treadle.` are ours.
+_IN_TAG = re.compile(_IN_KEY.pattern + r"|\At(?=readle\.)")
 # Files whose names are made here: what the step slider of MLflow's pages can read back.
 _IN_FILE = re.compile(r"[^a-zA-Z0-9_\-./ ]")
-# Files of the user's own, kept as they are wherever MLflow's server can give them back.
-_IN_ARTIFACT = re.compile(r"[\x00-\x1f\x7f#%:;?\\\ud800-\udfff]")
+# Files of the user's own, kept as they are wherever MLflow's server can give them back, and where nothing of ours is.
+_IN_ARTIFACT = re.compile(
+    r"[\x00-\x1f\x7f#%:;?\\\ud800-\udfff]"
+    r"|\At(?=exts(?:/|\Z))|\Ap(?=arams\.json(?:/|\Z))|\Ai(?=mages\Z)"
+)
 
 
 def _spelled(match: "re.Match[str]") -> str:
@@ -62,13 +67,18 @@ def escape_key(name: str) -> str:
     return _escape(name, _IN_KEY, 250)
 
 
+def escape_tag(name: str) -> str:
+    """`name` as the key of a tag of the user's own, likewise."""
+    return _escape(name, _IN_TAG, 250)
+
+
 def escape_file(name: str, limit: int = 120) -> str:
     """`name` as (part of) a file's path in at most `limit` ASCII letters, digits and `_ - . / space`."""
     return _escape(name, _IN_FILE, limit)
 
 
 def escape_artifact(path: str) -> str:
-    """`path` with only those characters escaped that would keep MLflow's server from giving the file back."""
+    """`path` with only what would keep MLflow's server from giving the file back escaped, or take the place of ours."""
     return _escape(path, _IN_ARTIFACT, 1000)
 
 

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import get_ident
 
 __all__ = ["quiet", "without_telemetry"]
 
@@ -28,12 +29,19 @@ def without_telemetry() -> Iterator[None]:
 
 
 @contextmanager
-def quiet(name: str) -> Iterator[None]:
-    """Keep a logger, which MLflow lets write to stderr, out of a run's output; what is wrong is raised as well."""
-    logger = logging.getLogger(name)
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+def quiet() -> Iterator[None]:
+    """Keep the pages that MLflow writes about a failing database off stderr: what is wrong is raised as well.
+
+    Only of the thread that asks: what the program logs with an MLflow of its own stays.
+    """
+    thread = get_ident()
+
+    def is_of_another(record: logging.LogRecord) -> bool:
+        return record.thread != thread
+
+    logger = logging.getLogger("mlflow.store.db.utils")
+    logger.addFilter(is_of_another)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        logger.removeFilter(is_of_another)

@@ -7,8 +7,8 @@ from threading import Event, Thread
 
 from attrs import evolve
 
-from treadle_tracking.entries import Started
-from treadle_tracking.errors import TrackingError
+from treadle_tracking.entries import Entry, Image, Started
+from treadle_tracking.errors import CorruptRecord, TrackingError
 from treadle_tracking.log import START, Position, read_entries
 from treadle_tracking.mirrors.base import Mirror
 from treadle_tracking.mirrors.state import Sent, load_sent, save_sent
@@ -17,7 +17,9 @@ from treadle_tracking.notices import say
 __all__ = ["Sender"]
 
 HIDDEN = "***"  # where `masked` has left something out
-BATCH = 300  # entries; a thousand metrics cost the interpreter 50 ms on sqlite, and nobody should wait longer for it
+# Entries, the first image being the last of them. A thousand metrics cost the interpreter 50 ms on sqlite, and nobody
+# should wait longer for it; an image is megabytes.
+BATCH = 300
 REST = 19  # times its own work, so that the thread takes a twentieth of the interpreter's time
 LONGEST_REST = 5.0  # seconds
 FIRST_PAUSE = 0.5  # seconds after a failure; twice as long after the next
@@ -26,7 +28,8 @@ LAST_ATTEMPTS = 3  # failures in a row, once the run is over, after which the re
 
 
 def _reason(error: BaseException) -> str:
-    text = " ".join(str(error).split())
+    # SQLAlchemy goes on with the statement and all that it was to write.
+    text = " ".join(str(error).partition("[SQL:")[0].split())
     return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
 
 
@@ -38,8 +41,11 @@ class Sender:
     once, on stderr, and tried again, ever more slowly: nothing is ever raised into the run.
 
     Args:
-        directory: The run directory.
+        directory: The run directory, in which it is noted that this mirror is wanted.
         mirror: Where to. The sender's thread alone calls its methods.
+
+    Raises:
+        OSError: the note cannot be written.
     """
 
     def __init__(self, directory: Path, mirror: Mirror) -> None:
@@ -48,21 +54,14 @@ class Sender:
         self._woken = Event()
         self._closing = Event()
         self._thread = Thread(target=self._work, name=f"mirror {mirror.uri}", daemon=True)
-        self._sent = load_sent(self._directory, mirror.uri)
-        # The position that is on disk, and the entries after it that have arrived too: always replaced together.
-        self._acknowledged: tuple[Position, int] = (self._sent.position, 0)
         self._is_open = False
         self._has_warned = False
         self._failure: str | None = None
+        # Before anything is sent: a run that is killed now must be known to `sync`.
+        self._note(load_sent(self._directory, mirror.uri))
 
     def start(self) -> None:
-        """Note in the run directory that this mirror is wanted, and start the thread.
-
-        Raises:
-            OSError: the note cannot be written.
-        """
-        # Before anything was sent: a run that is killed now must be known to `sync`.
-        save_sent(self._directory, self._sent)
+        """Start the thread."""
         self._thread.start()
 
     def wake(self) -> None:
@@ -82,17 +81,17 @@ class Sender:
         """
         self._closing.set()
         self._woken.set()
-        self._thread.join(timeout)
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
         return self._remainder()
 
     def _remainder(self) -> str | None:
-        position, count = self._acknowledged
         try:
-            left = len(read_entries(self._directory, position)[0]) - count
+            left = sum(1 for _ in read_entries(self._directory, self._sent.position))
         except TrackingError:
             number = "Some entries"
         else:
-            if left <= 0:
+            if left == 0:
                 return None
             number = "1 entry" if left == 1 else f"{left} entries"
         why = f" ({self._failure})" if self._failure else ""
@@ -114,10 +113,11 @@ class Sender:
                 self._deliver()
             except Exception as error:  # noqa: BLE001  # whatever it is, it must not reach the run
                 self._warn(error)
+                self._let_go()
                 if closing:
                     attempts_left -= 1
                     if attempts_left == 0:
-                        break
+                        return
                     time.sleep(FIRST_PAUSE)
                 else:
                     self._closing.wait(pause)
@@ -128,6 +128,11 @@ class Sender:
             if closing:
                 break
             self._woken.wait()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Close the mirror: the next delivery looks for the run anew, since what was there may be gone."""
+        self._is_open = False
         with suppress(Exception):  # everything has been acknowledged or is to be sent again
             self._mirror.close()
 
@@ -136,23 +141,30 @@ class Sender:
         if not self._is_open and not self._open():
             return
         began = time.thread_time()
-        position, count = self._acknowledged
-        entries, end = read_entries(self._directory, position)
-        while count < len(entries):
-            batch = entries[count : count + BATCH]
-            self._mirror.send(batch)
-            count += len(batch)
-            self._acknowledged = (position, count)
+        while batch := self._batch():
+            self._mirror.send([entry for entry, _ in batch])
+            self._note(evolve(self._sent, position=batch[-1][1]))
             self._closing.wait(min(REST * (time.thread_time() - began), LONGEST_REST))
             began = time.thread_time()
-        if end != position:
-            self._note(evolve(self._sent, position=end))
+
+    def _batch(self) -> list[tuple[Entry, Position]]:
+        """The next entries, each with the position after it; those before a damaged record come first."""
+        batch: list[tuple[Entry, Position]] = []
+        try:
+            for entry, position in read_entries(self._directory, self._sent.position):
+                batch.append((entry, position))
+                if len(batch) == BATCH or isinstance(entry, Image):
+                    break
+        except CorruptRecord:
+            if not batch:
+                raise
+        return batch
 
     def _open(self) -> bool:
         """Whether the run has begun, and the mirror knows it."""
         started = self._sent.started
         if started is None:
-            entries, _ = read_entries(self._directory)
+            entries = (entry for entry, _ in read_entries(self._directory))
             started = next((entry for entry in entries if isinstance(entry, Started)), None)
             if started is None:
                 return False
@@ -168,7 +180,6 @@ class Sender:
     def _note(self, sent: Sent) -> None:
         save_sent(self._directory, sent)
         self._sent = sent
-        self._acknowledged = (sent.position, 0)
 
     def _warn(self, error: Exception) -> None:
         self._failure = _reason(error)

@@ -24,9 +24,7 @@ class Sent:
     uri: str
     position: Position = START
     identity: str | None = None
-    started: Started | None = (
-        None  # the log's first entry, so that a log need not be read again for it
-    )
+    started: Started | None = None  # the log's first entry: a log need not be read again for it
 
 
 def _path(directory: Path, uri: str, suffix: str) -> Path:
@@ -43,7 +41,7 @@ def _load(path: Path) -> Sent:
         data = json.loads(path.read_bytes())
         return Sent(
             uri=data["uri"],
-            position=Position.from_json(data["position"]),
+            position=Position(**data["position"]),
             identity=data["identity"],
             started=None if data["started"] is None else Started(**data["started"]),
         )
@@ -70,11 +68,4 @@ def load_every(directory: Path) -> list[Sent]:
 
 def save_sent(directory: Path, sent: Sent) -> None:
     """Put `sent` in place of what was known before, whole or not at all."""
-    path = _path(directory, sent.uri, ".json")
-    data = {
-        "uri": sent.uri,
-        "position": sent.position.to_json(),
-        "identity": sent.identity,
-        "started": None if sent.started is None else asdict(sent.started),
-    }
-    write_file(path, json.dumps(data).encode())
+    write_file(_path(directory, sent.uri, ".json"), json.dumps(asdict(sent)).encode())
