@@ -22,6 +22,7 @@ class Outer:
     no_wait: bool = False
     amount: int = 0
     table: dict[str, float] = field(factory=dict)
+    either: str | list[str] = "x"
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,9 @@ class Outer:
         (["--table.my-key", "1"], Outer(table={"my-key": 1.0})),
         (["--table.a.b", "1"], Outer(table={"a.b": 1.0})),
         (["--table", '{"a": 1}', "--table.b", "2"], Outer(table={"a": 1.0, "b": 2.0})),
+        (["--either", "a"], Outer(either="a")),
+        (["--either", "a", "--either", "b"], Outer(either=["a", "b"])),
+        (["--either", '["a"]'], Outer(either=["a"])),
     ],
     ids=lambda one: " ".join(one) if isinstance(one, list) else "",
 )
@@ -100,7 +104,7 @@ def test_each_form_of_a_flag_has_one_meaning(argv, expected):
         ),
         (["--help"], "help (cli --help): expected the flag of a setting, got '--help'"),
         (["--config"], "cli --config: expected a file, got nothing"),
-        (["--track", "[1"], "track (cli --track): expected JSON, got [1; a comma or ] is missing"),
+        (["--track", "[1"], "track (cli --track): expected JSON, got [1; expecting ',' delimiter"),
         (
             ["--amount.x", "3"],
             (
@@ -108,6 +112,7 @@ def test_each_form_of_a_flag_has_one_meaning(argv, expected):
                 "got '--amount.x'; did you mean --amount?"
             ),
         ),
+        (["--config="], "cli --config: expected a file, got ''"),
         (["--"], "cli argv[1]: expected a flag such as --name VALUE, got '--'"),
     ],
     ids=lambda one: " ".join(one) if isinstance(one, list) else "",
@@ -159,3 +164,12 @@ def test_argv_is_never_touched_unless_given(monkeypatch):
     monkeypatch.setattr("sys.argv", ["train.py", "--amount", "3"])
 
     assert Outer() == load(Outer)
+
+
+@pytest.mark.parametrize("argv", ["--amount 3", ["--amount", 3]], ids=["text", "number"])
+def test_argv_is_a_list_of_words(argv):
+    """One text, or a number among the words, is a mistake of the program's."""
+    with pytest.raises(TypeError) as caught:
+        load(Outer, argv=argv)
+
+    assert f"argv={argv!r}: give a list of words, such as sys.argv[1:]" == str(caught.value)

@@ -1,5 +1,6 @@
 """`run_cli`: help, printed configs, refusals, and the call of main."""
 
+import io
 import subprocess
 import sys
 
@@ -28,7 +29,7 @@ class Train:
     batch_size: int = field(
         default=32, validator=gt(0), metadata=setting(help="records in a batch")
     )
-    track: list[str] = field(factory=list)
+    track: tuple[str, ...] = ()
     device: str | None = None
 
 
@@ -48,7 +49,7 @@ Train a model.
   --optim.lr float            = 0.003 (cli --optim.lr)  step size of the optimizer
   --optim.weight-decay float  = 0.5 (file a.json:1)
   --batch-size int            = 32 (default)  records in a batch
-  --track list[str]           = [] (default)
+  --track tuple[str, ...]     = [a] (cli --track)
   --device str | null         = null (default)
   --config FILE               read settings from this file; may be given again
   --print-config              print the config and stop; =source, =provenance
@@ -76,7 +77,7 @@ def test_help_shows_every_setting_with_its_value_now(flag, written, capsys):
     name = written("a.json", '{"optim": {"weight_decay": 0.5}}')
 
     with pytest.raises(SystemExit) as stopped:
-        run_cli(train, name, argv=["--optim.lr", "3e-3", flag], prog="train.py")
+        run_cli(train, name, argv=["--optim.lr", "3e-3", "--track", "a", flag], prog="train.py")
 
     assert (0, (HELP, "")) == (stopped.value.code, capsys.readouterr())
 
@@ -126,6 +127,17 @@ def test_help_works_with_mistakes_and_reports_them_at_the_end(capsys):
         "--batch-size int            not right (cli --batch-size)  records in a batch"
         in captured.out,
         captured.err,
+    )
+
+
+def test_help_takes_no_value(capsys):
+    """`--help=optim` is not what it looks like."""
+    with pytest.raises(SystemExit) as stopped:
+        run_cli(train, argv=["--help=optim"], prog="x")
+
+    assert (0, "\ncli --help: expected no value after --help, got 'optim'\n") == (
+        stopped.value.code,
+        capsys.readouterr().err,
     )
 
 
@@ -200,6 +212,39 @@ def test_print_config_prints_and_stops(flag, expected, capsys):
         run_cli(train, argv=["--batch-size", "8", flag])
 
     assert (0, expected) == (stopped.value.code, capsys.readouterr().out)
+
+
+def test_print_config_says_what_it_can_print(capsys):
+    """Another word is a mistake like others."""
+    with pytest.raises(SystemExit) as stopped:
+        run_cli(train, argv=["--print-config=yaml"], prog="x")
+
+    assert (
+        2,
+        (
+            "x: cli --print-config: expected one of resolved, source, provenance, got yaml\n"
+            "x --help lists every setting\n"
+        ),
+    ) == (stopped.value.code, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("printed", "expected"),
+    [
+        ("--print-config=source", b'{\n  "device": "\\u00e9\\u2603"\n}\n'),
+        ("--print-config=provenance", b"\\xe9\\u2603"),
+    ],
+)
+def test_what_a_terminal_cannot_show_is_escaped(printed, expected, monkeypatch):
+    """An encoding without the character is no reason for a traceback, and JSON stays JSON."""
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", out)
+
+    with pytest.raises(SystemExit):
+        run_cli(train, argv=["--device", "é☃", printed])
+    out.flush()
+
+    assert expected in out.buffer.getvalue()
 
 
 def test_what_main_raises_is_not_touched():

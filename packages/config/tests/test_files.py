@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from treadle_config import ConfigError, MissingExtra, load, resolve, yaml_reader
-from treadle_config.json_reader import NotJson, read_json
-from treadle_config.tree import Source, plain_value
+from treadle_config.json_reader import read_json
+from treadle_config.tree import Source, Unreadable, plain_value
 
 
 @frozen
@@ -120,8 +120,8 @@ def test_a_value_knows_its_line_in_json_and_yaml(yaml, written):
         ),
         (
             "a.json",
-            '{"a": 1,}',
-            "file a.json:1: expected JSON, got something else; a key in double quotes is missing",
+            '{"a" 1}',
+            "file a.json:1: expected JSON, got something else; expecting ':' delimiter",
         ),
         (
             "a.json",
@@ -163,12 +163,12 @@ def test_a_missing_file_and_a_directory_are_problems(written, said, tmp_path):
                 "did you mean train.json?"
             )
         ],
-        ["file folder.json: expected a readable file, got is a directory"],
+        ["file folder.json: expected a readable file, got a directory"],
     ] == actual
 
 
 @pytest.mark.parametrize("name", ["a.json", "a.yaml"])
-@pytest.mark.parametrize("text", ["", "\n\n", "\ufeff"], ids=["empty", "blank", "mark"])
+@pytest.mark.parametrize("text", ["", "\n\n", "\ufeff", "null"])
 def test_an_empty_file_says_nothing(name, text, yaml, written):
     """All fields keep their defaults."""
     given_file = written(name, text)
@@ -232,12 +232,12 @@ def test_the_pure_composer_reads_the_same(yaml, written, monkeypatch):
     monkeypatch.setattr(yaml, "__with_libyaml__", False)
 
     pure = yaml_reader.read_yaml(text, "a", lambda line: Source("file", "a", line))
-    with pytest.raises(yaml_reader.NotYaml) as caught:
+    with pytest.raises(Unreadable) as caught:
         yaml_reader.read_yaml(b"[" * 1000, "a", lambda line: Source("file", "a", line))
 
     assert (plain_value(with_libyaml), "nested more than 100 levels deep") == (
         plain_value(pure),
-        caught.value.reason,
+        caught.value.hint,
     )
 
 
@@ -286,11 +286,11 @@ def test_json_reads_what_the_standard_library_reads(text):
     try:
         expected = json.loads(text, object_pairs_hook=no_duplicates, parse_int=str, parse_float=str)
     except ValueError:
-        expected = NotJson
+        expected = Unreadable
     try:
         actual = plain_value(read_json(text, lambda _line: Source("file")))
-    except NotJson:
-        actual = NotJson
+    except Unreadable:
+        actual = Unreadable
 
     assert expected == actual
 
@@ -302,7 +302,7 @@ def test_only_our_own_error_leaves_a_yaml_file(text):
 
     try:
         node = yaml_reader.read_yaml(text.encode(), "a", lambda line: Source("file", "a", line))
-    except (yaml_reader.NotYaml, MissingExtra):
+    except (Unreadable, MissingExtra):
         return
 
     try:

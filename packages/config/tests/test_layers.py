@@ -1,5 +1,7 @@
 """Layers: which one wins, and how they merge."""
 
+from typing import Any
+
 import pytest
 from attrs import Factory, define, field, frozen
 
@@ -94,11 +96,27 @@ def test_a_layer_that_must_win_and_does_not_is_a_problem(schemas, said):
     ] == actual
 
 
-def test_a_layer_that_must_win_and_is_not_met_is_fine(schemas):
-    """What others say of other fields is no conflict."""
+def test_a_subtype_that_must_win_and_does_not_is_a_problem(schemas, said):
+    """A tag is a value like others."""
+    searched = layer("trial 7", {"optim": {"type": "sgd"}}, at="code", must_win=True)
+
+    actual = said(load, schemas.Config, searched, argv=["--optim.type", "adam"])
+
+    assert [
+        (
+            "optim.type (cli --optim.type): expected 'sgd' of trial 7, which must win, got adam; "
+            "remove one of the two"
+        )
+    ] == actual
+
+
+def test_a_layer_that_must_win_and_is_not_contradicted_is_fine(schemas):
+    """What others say of other fields, or say as well, is no conflict."""
     searched = layer("trial 7", {"optim": {"lr": 0.5}}, at="code", must_win=True)
 
-    actual = load(schemas.Config, searched, argv=["--optim.betas", "[0.1, 0.2]"])
+    actual = load(
+        schemas.Config, searched, argv=["--optim.betas", "[0.1, 0.2]", "--optim.lr", "0.5"]
+    )
 
     assert schemas.Adam(lr=0.5, betas=(0.1, 0.2)) == actual.optim
 
@@ -240,6 +258,33 @@ def test_an_instance_in_code_replaces_and_a_mapping_merges(schemas):
     ]
 
     assert [schemas.Adam(), schemas.SGD(lr=2, momentum=0)] == actual
+
+
+def test_containers_in_code_may_be_of_any_class():
+    """A subclass of list, and a list where no type is declared, are read as lists."""
+
+    class Rows(list):
+        pass
+
+    @frozen
+    class Inner:
+        anything: Any = None
+        rows: list[int] = Factory(list)
+
+    @frozen
+    class Outer:
+        inner: Inner = Inner()
+
+    given = Inner([1, {"a": [2]}], [3])
+
+    assert Outer(given) == load(Outer, {"inner": given}, {"inner.rows": Rows([3])})
+
+
+def test_a_key_that_is_no_text_is_an_unknown_field(schemas, said):
+    """Not even None slips through."""
+    actual = said(load, schemas.Data, {None: 1})
+
+    assert "expected a field of Data, got 'None'" in actual[0]
 
 
 def test_no_two_configs_share_a_list_within_a_default():

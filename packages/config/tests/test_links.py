@@ -182,6 +182,21 @@ def test_a_bad_input_is_the_only_problem(schemas, said):
     assert [["data.batch_size (cli --data.batch-size): expected int, got many"]] * 2 == actual
 
 
+def test_a_bad_input_with_a_private_name_is_the_only_problem(said):
+    """A link reads an attribute, which need not be called as its key is."""
+
+    @frozen
+    class Inner:
+        x: int = 1
+
+    @frozen
+    class Private:
+        _size: int = 2
+        inner: Inner = linked(Inner, x=link(lambda size: size, "_size"))
+
+    assert ["size (cli --size): expected int, got a"] == said(load, Private, argv=["--size", "a"])
+
+
 def test_a_link_that_cannot_work_is_found_when_the_schema_is_seen():
     """Unknown, later, circular and misplaced paths are errors before any value is read."""
 
@@ -300,6 +315,7 @@ def test_linked_takes_bare_links_only(schemas):
         lambda: linked(schemas.Adam, lr=0.1),
         lambda: linked(schemas.Adam, lr=link(lambda a: a, "a", validator=lt(1))),
         lambda: link(lambda a: a, "a", default=3),
+        lambda: link("a", lambda a: a),
     ):
         with pytest.raises(TypeError) as caught:
             declare()
@@ -312,6 +328,7 @@ def test_linked_takes_bare_links_only(schemas):
             "give them to the field in Adam"
         ),
         "a link is the field's default; remove default=",
+        "link takes a function, then the paths that it reads: link(fn, *paths)",
     ] == actual
 
 

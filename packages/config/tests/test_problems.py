@@ -84,7 +84,7 @@ def test_a_problem_says_its_parts(schemas):
         ),
         (
             "--data {",
-            "data (cli --data): expected JSON, got {; a key in double quotes is missing",
+            "data (cli --data): expected JSON, got {; expecting property name enclosed in double quotes",
         ),
         (
             "--optim.betas 0.9",

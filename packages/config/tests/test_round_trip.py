@@ -152,6 +152,19 @@ def test_a_none_over_a_default_is_kept(schemas, tmp_path):
     assert None is load(schemas.Config, tmp_path / "a.json").seed
 
 
+def test_a_file_is_written_with_the_usual_mode(tmp_path):
+    """Others may read it as they may any new file, and text that is no UTF-8 survives."""
+    (tmp_path / "plain").touch()
+    config = Leaf(text="\udcff")
+
+    dump(config, tmp_path / "a.json")
+
+    assert ((tmp_path / "plain").stat().st_mode, config) == (
+        (tmp_path / "a.json").stat().st_mode,
+        load(Leaf, tmp_path / "a.json"),
+    )
+
+
 def test_a_file_that_cannot_be_written_leaves_what_was_there(schemas, tmp_path):
     """Neither a wrong suffix nor a folder in the way leaves a half-written file."""
     (tmp_path / "a.json").write_text("before")

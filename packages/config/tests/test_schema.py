@@ -164,6 +164,24 @@ def test_a_converter_gets_what_it_says_it_takes():
     assert (3, 3, (1, 2), 6.0) == (actual.length, actual.wait, actual.items, actual.scaled)
 
 
+def test_a_class_may_have_a_field_named_type():
+    """Where no subtype is to choose, the key is the field's own, also in a default."""
+
+    @frozen
+    class Kind:
+        type: str = "a"
+        size: int = 1
+
+    @frozen
+    class Outer:
+        kind: Kind = Kind(size=3)
+
+    assert [Outer(Kind("a", 3)), Outer(Kind("b", 3))] == [
+        load(Outer),
+        load(Outer, {"kind.type": "b"}),
+    ]
+
+
 def test_what_cannot_serve_is_found_with_its_path():
     """Before any value is read, whichever fields the layers touch."""
 
@@ -286,8 +304,8 @@ def test_a_kept_codecs_plans_a_class_once():
     """The plan of a class is the same object at the next load."""
     codecs = Codecs()
     load(Tree, codecs=codecs)
-    first = codecs.schema.of_class(Tree)
+    first = codecs.schema.fields_of(Tree)
 
     load(Tree, codecs=codecs)
 
-    assert first is codecs.schema.of_class(Tree)
+    assert first is codecs.schema.fields_of(Tree)

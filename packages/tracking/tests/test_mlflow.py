@@ -518,14 +518,6 @@ def test_a_database_that_was_replaced_is_opened_anew(send, database, template, c
     assert [("baseline", "KILLED")] == rows
 
 
-def test_an_experiment_is_shown_as_training(send, client):
-    """A new experiment says that it trains models, so that MLflow's pages show runs and not chat traces."""
-    send()
-    tags = client.get_experiment_by_name(STARTED.experiment).tags
-
-    assert {"mlflow.experimentKind": "custom_model_development"} == tags
-
-
 def test_a_deleted_experiment_is_one_sentence(send, client, database):
     """The name that MLflow keeps taken is named, with both ways out."""
     experiment = client.create_experiment("digits")

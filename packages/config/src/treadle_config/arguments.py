@@ -4,26 +4,24 @@
 abbreviated. The position of a flag says nothing, save among flags of one name.
 """
 
+import contextlib
 from collections.abc import Sequence
 
-from attrs import define, field
-
 from treadle_config.errors import Problem, SchemaError
-from treadle_config.json_reader import NotJson, read_json
+from treadle_config.json_reader import read_json
 from treadle_config.layers import COMMAND_LINE_RANK
 from treadle_config.merge import Merge
 from treadle_config.paths import Located, known_paths, locate
-from treadle_config.plans import Choice, is_flag, is_optional, sequence_of
+from treadle_config.plans import Choice, Plan
 from treadle_config.scalars import BOOL_WORDS
 from treadle_config.schema import Schema
 from treadle_config.suggestions import did_you_mean, nearest_path
-from treadle_config.tree import Node, Source, Verbatim
+from treadle_config.tree import Node, Source, Unreadable, Verbatim
 
 OWN_FLAGS = ("config", "help", "print_config")
 """Root names that the command line keeps for itself."""
 
 
-@define(eq=False)
 class Arguments:
     """What argv said.
 
@@ -34,14 +32,15 @@ class Arguments:
         problems: What is wrong with it.
     """
 
-    node: Node | None = None
-    files: list[str] = field(factory=list)
-    options: dict[str, str | None] = field(factory=dict)
-    problems: list[Problem] = field(factory=list)
+    def __init__(self) -> None:
+        self.node: Node | None = None
+        self.files: list[str] = []
+        self.options: dict[str, str | None] = {}
+        self.problems: list[Problem] = []
 
 
 def read_arguments(
-    schema: Schema, root: Choice, argv: Sequence[str], allowed: Sequence[str] = ()
+    schema: Schema, root: Plan, argv: Sequence[str], allowed: Sequence[str] = ()
 ) -> Arguments:
     """Read argv.
 
@@ -54,24 +53,26 @@ def read_arguments(
     Raises:
         SchemaError: A field of the config has the name of a flag of the command line's own.
     """
+    if isinstance(argv, str) or not all(isinstance(word, str) for word in argv):
+        raise TypeError(f"argv={argv!r}: give a list of words, such as sys.argv[1:]")
     for name in OWN_FLAGS:
-        if name in schema.of_class(root.classes[0]).fields:
+        if isinstance(root.mapping, Choice) and name in schema.fields_of(root.mapping.classes[0]):
             raise SchemaError(
-                f"{name}: the command line keeps --{_dashed(name)} for itself; rename the field"
+                f"{name}: the command line keeps {flag_of(name)} for itself; rename the field"
             )
-    reader = _Reader(schema, root, list(argv), allowed)
+    reader = _Reader(schema, root, argv, allowed)
     reader.read()
     return reader.found
 
 
 def flag_of(path: str) -> str:
     """The flag that sets a path."""
-    return f"--{_dashed(path)}"
+    return f"--{path.replace('_', '-')}"
 
 
 class _Reader:
     def __init__(
-        self, schema: Schema, root: Choice, argv: list[str], allowed: Sequence[str]
+        self, schema: Schema, root: Plan, argv: Sequence[str], allowed: Sequence[str]
     ) -> None:
         self.found = Arguments()
         self._schema = schema
@@ -79,7 +80,7 @@ class _Reader:
         self._argv = argv
         self._allowed = allowed
         self._next = 0
-        self._lists: dict[str, Node] = {}
+        self._lists: dict[str, list[Node]] = {}
         self._merge = Merge(schema, self.found.problems, over_defaults=False)
 
     def read(self) -> None:
@@ -87,101 +88,93 @@ class _Reader:
             index = self._next
             word = self._argv[index]
             self._next += 1
-            if word == "-h":
-                word = "--help"
-            if not word.startswith("--") or word == "--":
-                self._problem(
-                    "", f"argv[{index + 1}]", index, repr(word), "a flag such as --name VALUE"
-                )
-                continue
-            written, equals, value = word[2:].partition("=")
-            self._flag(written, value if equals else None, index)
+            flag, equals, value = ("--help" if word == "-h" else word).partition("=")
+            is_flag = word == "-h" or (word.startswith("--") and word != "--")
+            name = flag if is_flag else f"argv[{index + 1}]"
+            source = Source("cli", name, order=(COMMAND_LINE_RANK, index))
+            if is_flag:
+                self._flag(flag[2:], value if equals else None, source)
+            else:
+                self._problem("", source, repr(word), "a flag such as --name VALUE")
 
-    def _flag(self, written: str, value: str | None, index: int) -> None:
+    def _flag(self, written: str, value: str | None, source: Source) -> None:
         name = _normal(written)
         if name in self._allowed:
+            if name == "help" and value is not None:
+                self._problem("", source, repr(value), "no value after --help")
             self.found.options[name] = value
             return
         if name == "config":
-            path = self._value(value, "", "--config", index, "a file")
-            if path is not None:
+            path = self._value(value, "", source, "a file")
+            if path:
                 self.found.files.append(path)
+            elif path is not None:
+                self._problem("", source, "''", "a file")
             return
         found = locate(self._schema, self._root, written.split("."), _normal)
         if found is not None:
-            self._set(found, written, value, index)
+            self._set(found, value, source)
             return
         if name.startswith("no_"):
             positive = locate(self._schema, self._root, written[3:].split("."), _normal)
             if positive is not None:
-                self._negate(positive, written, value, index)
+                self._negate(positive, value, source)
                 return
         if value is None and self._follows():
             self._next += 1  # its value; it would be a second problem otherwise
         path = written.replace("-", "_")
-        best = nearest_path(path, [*known_paths(self._schema, self._root), *self._options()])
+        known = [*known_paths(self._schema, self._root), "config", *self._allowed]
+        best = nearest_path(path, known)
         hint = did_you_mean(flag_of(best) if best else None)
-        self._problem(
-            path, f"--{written}", index, f"'--{written}'", "the flag of a setting", hint=hint
-        )
+        self._problem(path, source, f"'--{written}'", "the flag of a setting", hint)
 
-    def _set(self, found: Located, written: str, value: str | None, index: int) -> None:
-        name = f"--{written}"
+    def _set(self, found: Located, value: str | None, source: Source) -> None:
         text: str | None
-        if value is None and all(is_flag(plan) for plan in found.plans):
+        if value is None and all(plan.is_flag for plan in found.plans):
             follows = self._follows() and self._argv[self._next].lower() in BOOL_WORDS
             text = self._argv[self._next] if follows else "true"
             self._next += follows
         else:
-            expected = " or ".join(dict.fromkeys(plan.expected for plan in found.plans))
-            text = self._value(value, found.path, name, index, expected)
+            text = self._value(value, found.path, source, found.expected)
         if text is None:
             return
-        node = Node(Verbatim(text), self._source(name, index))
-        if any(sequence_of(plan) is not None for plan in found.plans):
-            node = self._longer(found.path, node)
+        node = Node(Verbatim(text), source)
+        if any(plan.sequence is not None for plan in found.plans):
+            node = self._longer(found, node)
         self._put(found, node)
 
-    def _longer(self, path: str, node: Node) -> Node:
+    def _longer(self, found: Located, node: Node) -> Node:
         """A list flag given again adds to what argv said of it; a JSON list starts afresh."""
         text = node.content
         if text == "null" or text.lstrip().startswith("["):
-            self._lists.pop(path, None)
-            try:
-                whole = read_json(text, lambda _line: node.source)
-            except NotJson:
-                return node  # reported where it is merged
-            if isinstance(whole.content, list):
-                self._lists[path] = whole
+            self._lists.pop(found.path, None)
+            with contextlib.suppress(Unreadable):  # reported where it is merged
+                whole = read_json(text, lambda _line: node.source).content
+                if isinstance(whole, list):
+                    self._lists[found.path] = whole
             return node
-        known = self._lists.get(path)
-        items = [] if known is None else known.content
-        self._lists[path] = Node([*items, node], node.source)
-        return self._lists[path]
+        items = [*self._lists.get(found.path, ()), node]
+        self._lists[found.path] = items
+        # Where a scalar is taken as well, a flag given once is one.
+        one = len(items) == 1 and any(plan.leaves for plan in found.plans)
+        return node if one else Node(items, node.source)
 
-    def _negate(self, found: Located, written: str, value: str | None, index: int) -> None:
-        name = f"--{written}"
+    def _negate(self, found: Located, value: str | None, source: Source) -> None:
         if value is not None:
-            self._problem(found.path, name, index, repr(value), "no value after --no-...")
-            return
-        source = self._source(name, index)
-        if all(is_flag(plan) for plan in found.plans):
+            self._problem(found.path, source, repr(value), "no value after --no-...")
+        elif all(plan.is_flag for plan in found.plans):
             self._put(found, Node(False, source))
-        elif any(is_optional(plan) for plan in found.plans):
+        elif any(plan.optional for plan in found.plans):
             self._put(found, Node(None, source))
         else:
-            expected = " or ".join(dict.fromkeys(plan.expected for plan in found.plans))
             hint = f"{found.path} is neither a bool nor may it be null"
-            self._problem(found.path, name, index, repr(name), expected, hint=hint)
+            self._problem(found.path, source, repr(source.name), found.expected, hint)
 
     def _put(self, found: Located, node: Node) -> None:
-        for key in reversed(found.keys):
-            node = Node({key: node}, node.source)
-        self.found.node = self._merge.merge(self._root, self.found.node, node, "")
+        layer = found.node(node.content, node.source)
+        self.found.node = self._merge.merge(self._root, self.found.node, layer, "")
 
-    def _value(
-        self, value: str | None, path: str, name: str, index: int, expected: str
-    ) -> str | None:
+    def _value(self, value: str | None, path: str, source: Source, expected: str) -> str | None:
         if value is not None:
             return value
         if self._follows():
@@ -189,30 +182,17 @@ class _Reader:
             return self._argv[self._next - 1]
         hint = ""
         if self._next < len(self._argv):
-            hint = f"write {name}={self._argv[self._next]} if that is the value"
-        self._problem(path, name, index, "nothing", expected, hint=hint)
+            hint = f"write {source.name}={self._argv[self._next]} if that is the value"
+        self._problem(path, source, "nothing", expected, hint)
         return None
 
     def _follows(self) -> bool:
         """Whether a value comes next; a negative number is one."""
         return self._next < len(self._argv) and not self._argv[self._next].startswith("--")
 
-    def _options(self) -> list[str]:
-        return ["config", *self._allowed]
-
-    def _source(self, name: str, index: int) -> Source:
-        return Source("cli", name, order=(COMMAND_LINE_RANK, index))
-
-    def _problem(
-        self, path: str, name: str, index: int, got: str, expected: str, *, hint: str = ""
-    ) -> None:
-        source = self._source(name, index)
+    def _problem(self, path: str, source: Source, got: str, expected: str, hint: str = "") -> None:
         self.found.problems.append(Problem(path, source, got, expected, hint))
 
 
 def _normal(name: str) -> str:
     return name.replace("-", "_")
-
-
-def _dashed(path: str) -> str:
-    return path.replace("_", "-")

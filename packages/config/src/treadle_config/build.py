@@ -1,84 +1,79 @@
 """The one strict pass: from the merged tree to the object, with every problem collected."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrs import define, field
+from attrs import evolve
 
 from treadle_config.class_defaults import BAD, ClassDefaults
-from treadle_config.declared_fields import (
-    ClassPlan,
-    FieldPlan,
-    converted,
-    partial_instance,
-)
 from treadle_config.diagnosis import diagnose
 from treadle_config.errors import Problem
+from treadle_config.fields import Field, Fields, partial_instance
 from treadle_config.leaves import reason
-from treadle_config.merge import tag_text
-from treadle_config.paths import class_plans
-from treadle_config.plans import (
-    Alternatives,
-    Choice,
-    Dictionary,
-    Items,
-    Leaf,
-    Plan,
-    Tuple,
-    is_optional,
-    mapping_of,
-    sequence_of,
-)
-from treadle_config.scalars import Mismatch, decode_anything
+from treadle_config.merge import Merge
+from treadle_config.paths import known_paths
+from treadle_config.plans import Choice, Dictionary, Items, Plan
+from treadle_config.scalars import Mismatch
 from treadle_config.schema import Schema
-from treadle_config.settings import tag_of
 from treadle_config.suggestions import did_you_mean, nearest, nearest_path
-from treadle_config.tags import TAG_KEY
+from treadle_config.tags import TAG_KEY, tag_of
 from treadle_config.tree import (
     DEFAULT,
     LINK,
-    NULL_WORDS,
     Computed,
     Node,
-    Plain,
     Source,
     Verbatim,
+    is_null,
     join,
     plain_value,
     shown,
+    within,
 )
 
 
-@define(eq=False)
 class Build:
-    """One pass over a tree.
-
-    Afterwards `sources` says where each value came from, by dotted path, `values` holds those
-    that could be built, and `problems` what is wrong.
+    """Layers, merged and built.
 
     Attributes:
-        known_paths: Lists the schema's paths; only called for a suggestion.
+        schema: Where classes are planned.
+        root: The plan of what is built.
+        nodes: The layers, the weakest first.
+        problems: What is wrong, what was found while the layers were read included.
+        made: The value; it means nothing where there are problems.
+        sources: Where each value came from, by dotted path.
+        values: The values that could be built, scalars and containers of them, by dotted path.
+        defaults: What is known of links.
     """
 
-    schema: Schema
-    problems: list[Problem]
-    known_paths: Callable[[], Iterable[str]]
-    defaults: ClassDefaults
-    sources: dict[str, Source] = field(factory=dict)
-    values: dict[str, Any] = field(factory=dict)
+    def __init__(
+        self, schema: Schema, root: Plan, nodes: Sequence[Node], problems: list[Problem]
+    ) -> None:
+        self.schema = schema
+        self.root = root
+        self.nodes = nodes
+        self.problems = problems
+        self.sources: dict[str, Source] = {}
+        self.values: dict[str, Any] = {}
+        merge = Merge(schema, problems, over_defaults=True)
+        self.defaults = ClassDefaults(schema, merge, problems)
+        tree = None if nodes else Node({}, DEFAULT)
+        for node in nodes:
+            tree = merge.merge(root, tree, node, "") or tree
+        self.made: Any = BAD if tree is None else self._value(root, tree, "")
+        assert self.made is not BAD or problems, "a value was refused without a problem"
 
-    def value(self, plan: Plan, node: Node, path: str) -> Any:
-        """Build one value of a planned type; `BAD` where that cannot be."""
-        content = node.content
-        mapping, sequence = mapping_of(plan), sequence_of(plan)
+    def _value(self, plan: Plan, node: Node, path: str) -> Any:
+        content, mapping = node.content, plan.mapping
         if isinstance(content, dict) and isinstance(mapping, Choice):
             return self._object(mapping, node, path)
         self.sources[path] = node.source
         if isinstance(content, dict) and isinstance(mapping, Dictionary):
-            return self._dictionary(mapping, node, path)
-        if isinstance(content, list) and sequence is not None:
-            return self._sequence(sequence, node, path)
-        value = self._scalar(plan, node, path)
+            value = self._dictionary(mapping, node, path)
+        elif isinstance(content, list) and plan.sequence is not None:
+            value = self._sequence(plan.sequence, node, path)
+        else:
+            value = self._scalar(plan, node, path)
         if value is not BAD:
             self.values[path] = value
         return value
@@ -88,30 +83,38 @@ class Build:
         if isinstance(content, Computed):
             value = content.value
             return value if plan.accepts(value) else self._bad(path, node, plan.expected)
-        if is_optional(plan) and _is_null(content, plan):
+        null = is_null(content) or (
+            # Text on the command line is text where text is taken; --no-name says None there.
+            isinstance(content, Verbatim) and content == "null" and not plan.is_text
+        )
+        if null and plan.optional:
             return None
         hint = ""
-        if isinstance(plan, Leaf | Alternatives):
-            try:
-                return plan.decode(_unwritten(node))
-            except Mismatch as mismatch:
-                hint = mismatch.hint
-        if not hint and content == "None" and is_optional(plan):
+        try:
+            return plan.decode(content)
+        except Mismatch as mismatch:
+            if mismatch.within:
+                self.problems += [
+                    evolve(one, path=within(path, one.path), source=node.source)
+                    for one in mismatch.within
+                ]
+                return BAD
+            hint = mismatch.hint
+        if not hint and content == "None" and plan.optional:
             hint = "write null for None"
-        if not hint and isinstance(mapping_of(plan), Choice) and _is_null(content, plan):
+        if not hint and null and isinstance(plan.mapping, Choice):
             hint = "leave the key out to keep the default"
         return self._bad(path, node, plan.expected, hint)
 
-    def _sequence(self, plan: Items | Tuple, node: Node, path: str) -> Any:
+    def _sequence(self, plan: Items, node: Node, path: str) -> Any:
         items = [
-            self.value(plan.plan_at(index), item, f"{path}[{index}]")
+            self._value(plan.plan_at(index), item, f"{path}[{index}]")
             for index, item in enumerate(node.content)
         ]
-        if isinstance(plan, Tuple):
-            if len(items) != len(plan.items):
-                hint = f"it has {_counted(len(items))} instead of {len(plan.items)}"
-                return self._bad(path, node, plan.expected, hint)
-            return BAD if any(item is BAD for item in items) else tuple(items)
+        if plan.fixed and len(items) != len(plan.plans):
+            counted = "1 item" if len(items) == 1 else f"{len(items)} items"
+            hint = f"it has {counted} instead of {len(plan.plans)}"
+            return self._bad(path, node, plan.expected, hint)
         if any(item is BAD for item in items):
             return BAD
         try:
@@ -121,91 +124,86 @@ class Build:
 
     def _dictionary(self, plan: Dictionary, node: Node, path: str) -> Any:
         made = {}
-        bad = False
         for text, child in node.content.items():
             below = join(path, text)
-            value = self.value(plan.value, child, below)
+            value = self._value(plan.value, child, below)
+            key: Any = BAD
             try:
-                made[plan.key.decode(text)] = value
+                key = plan.key.decode(text)
             except Mismatch as mismatch:
                 wanted = f"a key of type {plan.key.expected}"
                 self._bad(below, Node(text, child.source), wanted, mismatch.hint)
-                bad = True
-            bad = bad or value is BAD
-        return BAD if bad else made
+            made[key] = value
+        return BAD if BAD in made or any(value is BAD for value in made.values()) else made
 
     def _object(self, choice: Choice, node: Node, path: str) -> Any:
         cls = self._chosen(choice, node, path)
-        if cls is None:
-            return BAD
-        return self._instance(self.schema.of_class(cls, path), choice, node, path)
+        return BAD if cls is None else self._instance(cls, choice, node, path)
 
     def _chosen(self, choice: Choice, node: Node, path: str) -> type | None:
+        tagged = node.content.get(choice.tag_key) if choice.tag_key else None
+        tag = None if tagged is None else tagged.content
+        cls = self.schema.class_of(choice, tag)
+        below = join(path, TAG_KEY)
+        if tagged is not None:
+            self.sources[below] = tagged.source
+            if cls is not None and issubclass(cls, choice.classes):
+                self.values[below] = tag_of(cls)
+        if cls is not None and issubclass(cls, choice.classes):
+            return cls
         alternatives = self.schema.alternatives(choice)
         tags = ", ".join(alternatives)
-        below = join(path, TAG_KEY)
-        tagged = node.content.get(choice.tag_key) if choice.tag_key else None
         if tagged is None:
-            only = self.schema.only_class(choice)
-            if only is None:
-                hint = f"choose one with {below}: {tags}"
-                wanted = choice.expected
-                self.problems.append(Problem(path, node.source, "no choice", wanted, hint))
-            return only
-        self.sources[below] = tagged.source
-        if isinstance(tagged.content, type):
-            if issubclass(tagged.content, choice.classes):
-                self.values[below] = tag_of(tagged.content)
-                return tagged.content
-            self._bad(below, Node(tag_text(tagged), tagged.source), f"one of {tags}")
+            hint = f"choose one with {below}: {tags}"
+            self.problems.append(Problem(path, node.source, "no choice", choice.expected, hint))
             return None
-        text = str(tagged.content)
-        found = alternatives.get(text, [])
-        if len(found) == 1:
-            self.values[below] = text
-            return found[0]
-        if found:
-            names = " and ".join(cls.__qualname__ for cls in found)
+        text = tag_of(tag) if isinstance(tag, type) else str(tag)
+        if found := alternatives.get(text):
+            names = " and ".join(one.__qualname__ for one in found)
             hint = f'{names} share it; give one another with @setting(tag="...")'
         else:
             hint = did_you_mean(nearest(text, alternatives))
-        self._bad(below, tagged, f"one of {tags}", hint)
+        self._bad(below, Node(Verbatim(text), tagged.source), f"one of {tags}", hint)
         return None
 
-    def _instance(self, plan: ClassPlan, choice: Choice, node: Node, path: str) -> Any:
+    def _instance(self, cls: type, choice: Choice, node: Node, path: str) -> Any:
+        fields = self.schema.fields_of(cls, path)
         for key, child in node.content.items():
-            if key not in plan.fields and key != choice.tag_key:
-                self._unknown(plan, choice, str(key), child, path)
+            if key not in fields and (key is None or key != choice.tag_key):
+                self._unknown(cls, choice, str(key), child, path)
         given: dict[str, Any] = {}
-        for one in plan.fields.values():
-            below = join(path, one.key)
-            child = self.defaults.completed(plan, one, node.content.get(one.key), given, below)
-            if child is None:
-                if one.required:
-                    self._missing(one, below)
-                    given[one.key] = BAD
-                continue
-            if one.link is not None:
-                self.defaults.overridden.add(below)
-            given[one.key] = self._given(one, child, below)
+        for key, one in fields.items():
+            below = join(path, key)
+            child = node.content.get(key)
+            if one.plan.mapping is not None:
+                child = self.defaults.completed(fields, one, child, given, below)
+            if child is not None:
+                if one.link is not None:
+                    self.defaults.overridden.add(below)
+                given[key] = self._given(one, child, below)
+            elif one.required:
+                flag = f"--{below.replace('_', '-')}"
+                hint = f"it has no default; give it in a file, in code, or as {flag}"
+                self.problems.append(Problem(below, None, "nothing", one.plan.expected, hint))
+                given[key] = BAD
         good = {key: value for key, value in given.items() if value is not BAD}
         bad = given.keys() - good.keys()
         made = BAD
         if bad:
-            self.problems += diagnose(plan, node, path, good, bad)
+            self.problems += diagnose(fields, node, path, good, bad)
         else:
-            made = self._made(plan, node, good, path)
-        seen = partial_instance(plan, good, without=bad)[0] if made is BAD else made
-        self._note_defaults(plan, seen, given, path)
+            made = self._made(fields, node, good, path)
+        seen = partial_instance(fields, good, without=bad)[0] if made is BAD else made
+        self._note_defaults(fields, seen, given, path)
         return made
 
-    def _made(self, plan: ClassPlan, node: Node, given: dict[str, Any], path: str) -> Any:
+    def _made(self, fields: Fields, node: Node, given: Mapping[str, Any], path: str) -> Any:
         try:
-            made = plan.cls(**given)
+            made = fields.cls(**given)
         except Exception as error:  # noqa: BLE001  # validators, converters, __attrs_post_init__
-            self.problems += diagnose(plan, node, path, given, (), error=error)
+            self.problems += diagnose(fields, node, path, given, (), error=error)
             return BAD
-        for one in plan.fields.values():
+        for one in fields.values():
             if one.link is None or one.key in given or one.converter is not None:
                 continue
             value = getattr(made, one.name)
@@ -214,82 +212,55 @@ class Build:
                 made = BAD
         return made
 
-    def _given(self, one: FieldPlan, child: Node, path: str) -> Any:
+    def _given(self, one: Field, child: Node, path: str) -> Any:
         if one.converter is None or one.given is not one.plan:
-            return self.value(one.given, child, path)
+            return self._value(one.given, child, path)
         if isinstance(child.content, Computed):
             self.sources[path] = child.source
             return child.content.value
         # A converter that does not say what it takes gets the declared type where the value
         # has it, and otherwise what was written.
         known = len(self.problems)
-        value = self.value(one.given, child, path)
+        value = self._value(one.given, child, path)
         if value is not BAD or isinstance(child.content, dict):
             return value
+        del self.problems[known:]
         raw = plain_value(child)
         try:
-            converted(one, raw, None)
+            one.converted(raw, None)
         except Exception as error:  # noqa: BLE001  # the user's converter
-            del self.problems[known:]
             return self._bad(path, child, one.plan.expected, reason(error))
-        del self.problems[known:]
         return raw
 
-    def _note_defaults(self, plan: ClassPlan, made: Any, given: dict[str, Any], path: str) -> None:
-        for one in plan.fields.values():
-            if one.key in given or not hasattr(made, one.name):
+    def _note_defaults(
+        self, fields: Fields, made: Any, given: Mapping[str, Any], path: str
+    ) -> None:
+        for key, one in fields.items():
+            if key in given or not hasattr(made, one.name):
                 continue
-            below = join(path, one.key)
+            below = join(path, key)
             self.sources[below] = DEFAULT if one.link is None else LINK
             if one.link is not None:
                 self.defaults.note(below, one.link, path)
             value = getattr(made, one.name)
-            choice = mapping_of(one.plan)
-            if not (isinstance(choice, Choice) and isinstance(value, choice.classes)):
+            if not (isinstance(one.plan.mapping, Choice) and one.plan.mapping.accepts(value)):
                 self.values[below] = value
 
-    def _missing(self, one: FieldPlan, path: str) -> None:
-        hint = f"it has no default; give it in a file, in code, or as --{path.replace('_', '-')}"
-        self.problems.append(Problem(path, None, "nothing", one.plan.expected, hint))
-
-    def _unknown(self, plan: ClassPlan, choice: Choice, key: str, child: Node, path: str) -> None:
+    def _unknown(self, cls: type, choice: Choice, key: str, child: Node, path: str) -> None:
         where = join(path, key)
         hint = ""
-        for other in class_plans(self.schema, choice):
-            if other.cls is not plan.cls and key in other.fields:
+        for other in self.schema.planned_classes(choice):
+            if other.cls is not cls and key in other:
                 chosen = f"{join(path, TAG_KEY)} = {tag_of(other.cls)}"
                 hint = f"{key} is a field of {other.cls.__name__}; choose it with {chosen}"
                 break
-        hint = hint or did_you_mean(nearest_path(where, self.known_paths()))
-        wanted = f"a field of {plan.cls.__name__}"
+        hint = hint or did_you_mean(nearest_path(where, known_paths(self.schema, self.root)))
+        wanted = f"a field of {cls.__name__}"
         self.problems.append(Problem(where, _first_source(child), repr(key), wanted, hint))
 
     def _bad(self, path: str, node: Node, expected: str, hint: str = "") -> Any:
         self.problems.append(Problem(path, node.source, shown(node.content), expected, hint))
         return BAD
-
-
-def _is_null(content: Any, plan: Plan) -> bool:
-    if content is None:
-        return True
-    if isinstance(content, Plain):
-        return content in NULL_WORDS
-    # Text on the command line is text where text is taken; --no-name says None there.
-    takes_text = isinstance(plan, Alternatives) and plan.is_text
-    return isinstance(content, Verbatim) and content == "null" and not takes_text
-
-
-def _unwritten(node: Node) -> Any:
-    """A scalar as it is; a list or mapping as python has it, for `Any` and registered types."""
-    if isinstance(node.content, dict):
-        return {key: decode_anything(_unwritten(child)) for key, child in node.content.items()}
-    if isinstance(node.content, list):
-        return [decode_anything(_unwritten(child)) for child in node.content]
-    return node.content
-
-
-def _counted(items: int) -> str:
-    return "1 item" if items == 1 else f"{items} items"
 
 
 def _first_source(node: Node) -> Source:

@@ -1,18 +1,19 @@
 """`Codecs`: how values of each type are read and written, in an object that the user holds."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from treadle_config.build import Build
-from treadle_config.class_defaults import BAD, ClassDefaults
 from treadle_config.encode import encoded
-from treadle_config.errors import ConfigError, Problem, SchemaError
+from treadle_config.errors import ConfigError, SchemaError
+from treadle_config.foreign import Foreign
 from treadle_config.leaves import hook_leaf
-from treadle_config.merge import Merge
-from treadle_config.paths import known_paths
 from treadle_config.plans import Leaf
 from treadle_config.schema import Schema
 from treadle_config.tree import Source, nodes_of
+
+if TYPE_CHECKING:
+    from cattrs import Converter
 
 T = TypeVar("T")
 
@@ -23,6 +24,8 @@ class Codecs:
     Built in are int, float, bool, str, None, Any, Literal, Enum, Path, date and datetime,
     Fraction, list, tuple, set, frozenset, dict, unions of these, attrs classes and
     dataclasses, and every class with a classmethod `parse(str)` and its own `__str__`.
+    Other types are left to a cattrs converter: NamedTuple, TypedDict, deque, and whatever has
+    a hook there. They are read as wholes, without paths of their own in flags and layers.
 
     ```python
     codecs = Codecs().register(Color, encode=Color.to_hex, decode=Color.from_hex)
@@ -30,11 +33,16 @@ class Codecs:
     ```
 
     A class is planned once for each `Codecs`, so one that is kept makes later loads faster.
+
+    Args:
+        converter: A cattrs converter whose hooks are used for types that are not built in. It
+            is copied. Without one, a plain one is made when the first such type is met.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, converter: "Converter | None" = None) -> None:
+        self._converter = converter
         self._hooks: dict[type, Leaf] = {}
-        self._schema = Schema(self._hooks)
+        self._schema = Schema(self._hooks, Foreign(converter, self))
 
     @property
     def schema(self) -> Schema:
@@ -57,7 +65,7 @@ class Codecs:
         """
         self._hooks[type] = hook_leaf(type, encode, decode)
         # Plans made before may hold another way to read the type.
-        self._schema = Schema(self._hooks)
+        self._schema = Schema(self._hooks, Foreign(self._converter, self))
         return self
 
     def decode(self, value: Any, type: type[T]) -> T:
@@ -71,24 +79,12 @@ class Codecs:
             ConfigError: It does not fit; every problem at once.
             SchemaError: Nothing reads such a type.
         """
-        source = Source("code")
-        problems: list[Problem] = []
         plan = self._schema.of_type(type)
-        node = nodes_of(dict(value) if isinstance(value, Mapping) else value, source)
-        merged = Merge(self._schema, problems, over_defaults=True).merge(plan, None, node, "")
-        made: Any = BAD
-        if merged is not None:
-            build = Build(
-                self._schema,
-                problems,
-                lambda: known_paths(self._schema, plan),
-                ClassDefaults(self._schema, problems),
-            )
-            made = build.value(plan, merged, "")
-        if problems:
-            raise ConfigError(problems)
-        result: T = made
-        return result
+        build = Build(self._schema, plan, [nodes_of(value, Source("code"))], [])
+        if build.problems:
+            raise ConfigError(build.problems)
+        made: T = build.made
+        return made
 
     def encode(self, value: Any, type: Any = None) -> Any:
         """Write one value as what JSON can hold, save that floats may be infinite or NaN.
@@ -100,8 +96,7 @@ class Codecs:
         Raises:
             SchemaError: Nothing writes such a type.
         """
-        declared = value.__class__ if type is None else type
-        plan = self._schema.of_type(declared)
+        plan = self._schema.of_type(value.__class__ if type is None else type)
         if not plan.accepts(value):
             raise SchemaError(f"{value!r} is no {plan.expected}, the type to write it as")
         return encoded(self._schema, plan, value)

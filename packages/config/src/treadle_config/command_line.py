@@ -6,21 +6,20 @@ import sys
 import typing
 from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TextIO, TypeVar
 
-from treadle_config.arguments import Arguments, read_arguments
 from treadle_config.codecs import Codecs
-from treadle_config.declared_fields import is_class
 from treadle_config.dump import json_text
-from treadle_config.errors import ConfigError, MissingExtra, SchemaError
+from treadle_config.errors import ConfigError, MissingExtra, Problem, SchemaError
+from treadle_config.fields import is_class
 from treadle_config.help_page import help_page
-from treadle_config.layers import LayerLike, Precedence, Stack, stack_of
-from treadle_config.resolve import attempt, with_files
+from treadle_config.layers import LayerLike, Precedence
+from treadle_config.resolution import Resolution
+from treadle_config.resolve import attempt
+from treadle_config.tree import Source
 
 C = TypeVar("C")
 R = TypeVar("R")
-
-_PRINTED = ("resolved", "source", "provenance")
 
 
 def run_cli(
@@ -66,60 +65,53 @@ def run_cli(
     frame = sys._getframe(1)  # noqa: SLF001  # whose locals an annotation of main may name
     cls = _config_class(main, frame)
     name = prog or os.path.basename(sys.argv[0])  # noqa: PTH119  # text, not a path to open
-    codecs = codecs or Codecs()
-    stack = stack_of(layers, precedence, env, frame)
-    schema = codecs.schema
-    # Only while this call lasts: a frame's locals keep whatever they name alive.
-    schema.names = frame.f_locals
     try:
-        allowed = ("help", "print_config")
-        given = sys.argv[1:] if argv is None else argv
-        arguments = read_arguments(schema, schema.root(cls), given, allowed)
-        config = _config(
-            cls, with_files(stack, arguments.files), arguments, codecs, prog=name, main=main
+        build, arguments = attempt(
+            cls,
+            layers,
+            frame,
+            argv=sys.argv[1:] if argv is None else argv,
+            env=env,
+            precedence=precedence,
+            codecs=codecs,
+            options=("help", "print_config"),
         )
+        options = arguments.options
+        if "help" in options:
+            _say(help_page(build, name, _summary(main)))
+            if build.problems:
+                _say(f"\n{ConfigError(build.problems)}\n", to=sys.stderr)
+            raise SystemExit(0)
+        resolution = Resolution[C](build, precedence)
+        if "print_config" in options:
+            _say(_printed(resolution, options["print_config"] or "resolved"))
+            raise SystemExit(0)
     except (ConfigError, MissingExtra) as error:
-        _refuse(name, str(error))
-    finally:
-        schema.names = {}
-    return main(config)
+        _say(f"{name}: {error}\n{name} --help lists every setting\n", to=sys.stderr)
+        raise SystemExit(2) from None
+    return main(resolution.config)
 
 
-def _config(
-    cls: type[C],
-    stack: Stack,
-    arguments: Arguments,
-    codecs: Codecs,
-    *,
-    prog: str,
-    main: Callable[[C], Any],
-) -> C:
-    found = attempt(cls, stack, arguments, codecs)
-    if "help" in arguments.options:
-        page = help_page(found.build, found.root, prog, _summary(main))
-        print(page, end="")  # noqa: T201  # what a command line is for
-        if found.problems:
-            print(f"\n{ConfigError(found.problems)}", file=sys.stderr)  # noqa: T201
-        raise SystemExit(0)
-    resolution = found.resolution(stack, codecs)
-    if "print_config" in arguments.options:
-        wanted = arguments.options["print_config"] or "resolved"
-        if wanted == "provenance":
-            text = resolution.explain()
-        elif wanted == "source":
-            text = json_text(resolution.dump("source"))
-        elif wanted == "resolved":
-            text = json_text(resolution.dump("resolved"))
-        else:
-            _refuse(prog, f"--print-config={wanted}: expected one of {', '.join(_PRINTED)}")
-        print(text, end="")  # noqa: T201
-        raise SystemExit(0)
-    return resolution.config
+def _printed(resolution: Resolution[Any], wanted: str) -> str:
+    if wanted == "provenance":
+        return resolution.explain()
+    if wanted == "source":
+        return json_text(resolution.dump("source"), _encoding(sys.stdout))
+    if wanted == "resolved":
+        return json_text(resolution.dump("resolved"), _encoding(sys.stdout))
+    source = Source("cli", "--print-config")
+    raise ConfigError([Problem("", source, wanted, "one of resolved, source, provenance")])
 
 
-def _refuse(prog: str, said: str) -> NoReturn:
-    print(f"{prog}: {said}\n{prog} --help lists every setting", file=sys.stderr)  # noqa: T201
-    raise SystemExit(2)
+def _say(text: str, *, to: TextIO | None = None) -> None:
+    stream = to or sys.stdout
+    encoding = _encoding(stream)
+    # What a terminal or a pipe cannot show is shown escaped, rather than as a traceback.
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def _encoding(stream: TextIO) -> str:
+    return stream.encoding or "utf-8"  # a stream in memory has none
 
 
 def _config_class(main: Callable[[C], Any], frame: FrameType) -> type[C]:
@@ -131,7 +123,7 @@ def _config_class(main: Callable[[C], Any], frame: FrameType) -> type[C]:
         )
     try:
         hints = typing.get_type_hints(main, localns=frame.f_locals)
-    except NameError as error:
+    except (NameError, TypeError) as error:
         raise SchemaError(f"the annotation of {name} cannot be read ({error})") from error
     cls = hints[parameters[0].name]
     if not is_class(cls):

@@ -7,14 +7,14 @@ each field's converter and validator is asked alone, on an instance made aside.
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from treadle_config.declared_fields import ClassPlan, FieldPlan, partial_instance
 from treadle_config.errors import LinkError, Problem
+from treadle_config.fields import Field, Fields, partial_instance
 from treadle_config.leaves import reason
 from treadle_config.tree import DEFAULT, LINK, Node, Source, join, shown
 
 
 def diagnose(
-    plan: ClassPlan,
+    fields: Fields,
     node: Node,
     path: str,
     given: Mapping[str, Any],
@@ -25,16 +25,16 @@ def diagnose(
     """Ask every field of a class that could not be made.
 
     Args:
-        plan: The class.
+        fields: The fields of the class.
         node: What was written for it.
         path: Where it stands.
         given: The values that could be decoded, by key.
         bad: The keys of those that could not; their problems are reported already.
         error: What the constructor raised, if it was called.
     """
-    instance, failed = partial_instance(plan, given, without=bad)
+    instance, failed = partial_instance(fields, given, without=bad)
     problems = []
-    for field in plan.fields.values():
+    for field in fields.values():
         if field.key in bad:
             continue
         below = join(path, field.key)
@@ -53,7 +53,7 @@ def diagnose(
         problems.append(Problem(below, source, got, wanted, reason(objection)))
     if error is not None and not problems:
         # __attrs_post_init__, __post_init__, or a constructor of the user's own.
-        name = plan.cls.__name__
+        name = fields.cls.__name__
         where = node.source if path else None
         wanted = f"values that make a {name}"
         problems.append(
@@ -68,22 +68,22 @@ def link_failed(path: str, error: Exception, source: Source = LINK) -> Problem:
     return Problem(path, source, type(error).__name__, expected, reason(error))
 
 
-def _source(node: Node, field: FieldPlan) -> Source:
+def _source(node: Node, field: Field) -> Source:
     if field.key in node.content:
         found: Source = node.content[field.key].source
         return found
     return LINK if field.link is not None else DEFAULT
 
 
-def _not_made(field: FieldPlan, cause: Exception, node: Node, path: str, source: Source) -> Problem:
+def _not_made(field: Field, cause: Exception, node: Node, path: str, source: Source) -> Problem:
     if field.key not in node.content:
         return link_failed(path, cause, source)
     got = shown(node.content[field.key].content)
     return Problem(path, source, got, field.plan.expected, reason(cause))
 
 
-def _objection(field: FieldPlan, instance: Any) -> Exception | None:
-    attribute = field.declared.attribute
+def _objection(field: Field, instance: Any) -> Exception | None:
+    attribute = field.attribute
     if attribute is None or attribute.validator is None or not hasattr(instance, field.name):
         return None
     try:

@@ -4,7 +4,7 @@ import importlib
 import json
 import os
 import re
-import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,9 @@ def dump(
 ) -> dict[str, Any]:
     """Write a config as plain values, and as a file if a path is given.
 
-    `load(type(config), dump(config)) == config`, through the file as well.
+    `load(type(config), dump(config)) == config`, through the file as well, with one exception:
+    a layer adds to a dict, and to a list of `setting(merge="append")`, so entries of their
+    defaults come back.
 
     Args:
         config: An instance of an attrs class or a dataclass.
@@ -47,9 +49,18 @@ def dump(
     return values
 
 
-def json_text(values: Any) -> str:
-    """Write plain values as JSON, with python's `Infinity` and `NaN` for what is not finite."""
-    return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+def json_text(values: Any, encoding: str = "utf-8") -> str:
+    """Write plain values as JSON, with python's `Infinity` and `NaN` for what is not finite.
+
+    Where the encoding has no such character, all that is not ASCII is escaped; half a
+    surrogate, as in a file name that is no UTF-8, is in none.
+    """
+    text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return json.dumps(values, indent=2) + "\n"
+    return text
 
 
 def yaml_text(values: Any) -> str:
@@ -86,11 +97,10 @@ def _write(path: Path, values: dict[str, Any]) -> None:
             f"{path} has the suffix {suffix!r}; a config is written as .json, .yaml or .yml"
         )
     # Beside the file, so that the last step is one move within one file system.
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    beside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(name).replace(path)
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
         raise

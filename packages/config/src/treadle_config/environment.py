@@ -1,6 +1,6 @@
 """Environment variables as one layer: `APP_OPTIM__LR` is `optim.lr` under the prefix `APP_`."""
 
-from collections.abc import Mapping
+import os
 
 from treadle_config.errors import Problem
 from treadle_config.merge import Merge
@@ -15,7 +15,6 @@ def environment_layer(
     schema: Schema,
     root: Plan,
     prefix: str,
-    variables: Mapping[str, str],
     *,
     rank: int,
     problems: list[Problem],
@@ -27,7 +26,7 @@ def environment_layer(
     merge = Merge(schema, problems, over_defaults=False)
     layer: Node | None = None
     # In alphabetical order, so that a variable for a whole tree goes before one for a part.
-    for index, name in enumerate(sorted(variables)):
+    for index, name in enumerate(sorted(os.environ)):
         if not name.startswith(prefix) or name == prefix:
             continue
         source = Source("env", name, order=(rank, index))
@@ -40,8 +39,6 @@ def environment_layer(
             hint = f"did you mean {meant}?" if meant else f"{prefix} begins only settings"
             problems.append(Problem(path, source, repr(name), "the name of a field", hint))
             continue
-        node = Node(Verbatim(variables[name]), source)
-        for key in reversed(found.keys):
-            node = Node({key: node}, source)
+        node = found.node(Verbatim(os.environ[name]), source)
         layer = merge.merge(root, layer, node, "")
     return layer

@@ -5,14 +5,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from treadle_config.errors import Problem
-from treadle_config.json_reader import NotJson, read_json
-from treadle_config.limits import LARGEST_FILE
+from treadle_config.json_reader import read_json
 from treadle_config.suggestions import did_you_mean, nearest
-from treadle_config.tree import Node, Source
-from treadle_config.yaml_reader import DuplicateKey, NotYaml, read_yaml
+from treadle_config.tree import Node, Source, Unreadable, is_null
+from treadle_config.yaml_reader import read_yaml
 
 JSON_SUFFIXES = frozenset({".json"})
 YAML_SUFFIXES = frozenset({".yaml", ".yml"})
+
+_LARGEST = 10_000_000
+"""Bytes."""
 
 
 def read_file(path: str | os.PathLike[str], rank: int, problems: list[Problem]) -> Node | None:
@@ -38,42 +40,55 @@ def read_file(path: str | os.PathLike[str], rank: int, problems: list[Problem]) 
             made[line] = Source("file", name, line, order=(rank, line))
         return made[line]
 
-    whole = source_at(0)
+    try:
+        node = _read(name, source_at)
+    except Unreadable as error:
+        source, got = source_at(error.line), error.got or "something else"
+        problems.append(Problem(error.path, source, got, error.expected, error.hint))
+        return None
+    return Node({}, source_at(0)) if node is None or is_null(node.content) else node
+
+
+def _read(name: str, source_at: Callable[[int], Source]) -> Node | None:
     suffix = Path(name).suffix.lower()
     if suffix not in JSON_SUFFIXES | YAML_SUFFIXES:
-        got = f"the suffix {suffix!r}"
-        problems.append(Problem("", whole, got, "a .json, .yaml or .yml file"))
-        return None
-    data = _bytes(name, whole, problems)
-    if data is None:
-        return None
-    read = _read_json if suffix in JSON_SUFFIXES else _read_yaml
-    node = read(data, name, source_at, problems)
-    if node is None or isinstance(node.content, dict):
+        got = f"the suffix {suffix!r}" if suffix else "no suffix"
+        raise Unreadable("", got=got, expected="a .json, .yaml or .yml file")
+    data = _bytes(Path(name))
+    kind = "JSON" if suffix in JSON_SUFFIXES else "YAML"
+    try:
+        node = _json(data, source_at) if kind == "JSON" else read_yaml(data, name, source_at)
+    except Unreadable as error:
+        error.expected = error.expected or kind
+        raise
+    if node is None or is_null(node.content) or isinstance(node.content, dict):
         return node
-    if node.content is None:
-        return Node({}, whole)
     got = "a list" if isinstance(node.content, list) else "a scalar"
-    problems.append(Problem("", node.source, got, "a mapping of field names to values"))
-    return None
+    wanted = "a mapping of field names to values"
+    raise Unreadable("", node.source.line, got=got, expected=wanted)
 
 
-def _bytes(name: str, source: Source, problems: list[Problem]) -> bytes | None:
-    path = Path(name)
+def _bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            data = file.read(LARGEST_FILE + 1)
+            data = file.read(_LARGEST + 1)
     except (OSError, ValueError) as error:
         said = getattr(error, "strerror", None) or str(error)
-        problems.append(
-            Problem("", source, said[0].lower() + said[1:], "a readable file", _similar(path))
-        )
-        return None
-    if len(data) > LARGEST_FILE:
-        wanted = f"at most {LARGEST_FILE} bytes"
-        problems.append(Problem("", source, "a larger file", wanted, "is it a config?"))
-        return None
+        got = "a directory" if isinstance(error, IsADirectoryError) else said[0].lower() + said[1:]
+        raise Unreadable(_similar(path), got=got, expected="a readable file") from None
+    if len(data) > _LARGEST:
+        wanted = f"at most {_LARGEST} bytes"
+        raise Unreadable("is it a config?", got="a larger file", expected=wanted)
     return data
+
+
+def _json(data: bytes, source_at: Callable[[int], Source]) -> Node | None:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise Unreadable("", line, got="bytes that are not", expected="UTF-8 text") from None
+    return read_json(text, source_at) if text.strip() else None
 
 
 def _similar(path: Path) -> str:
@@ -81,43 +96,7 @@ def _similar(path: Path) -> str:
         if path.exists():
             return ""
         beside = [one.name for one in path.parent.iterdir()]
-    except OSError:
+    except (OSError, ValueError):
         return ""
     best = nearest(path.name, beside)
     return did_you_mean(str(path.parent / best) if best else None)
-
-
-def _read_json(
-    data: bytes, _name: str, source_at: Callable[[int], Source], problems: list[Problem]
-) -> Node | None:
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        problems.append(Problem("", source_at(line), "bytes that are not", "UTF-8 text"))
-        return None
-    if not text.strip():
-        return Node({}, source_at(0))
-    try:
-        return read_json(text, source_at)
-    except NotJson as error:
-        problems.append(Problem("", source_at(error.line), "something else", "JSON", error.reason))
-        return None
-
-
-def _read_yaml(
-    data: bytes, name: str, source_at: Callable[[int], Source], problems: list[Problem]
-) -> Node | None:
-    try:
-        node = read_yaml(data, name, source_at)
-    except DuplicateKey as error:
-        problems.append(
-            Problem(error.path, source_at(error.line), "a second", "one value", error.reason)
-        )
-        return None
-    except NotYaml as error:
-        problems.append(Problem("", source_at(error.line), "something else", "YAML", error.reason))
-        return None
-    if node is None or (isinstance(node.content, str) and not node.content.strip()):
-        return Node({}, source_at(0))
-    return node

@@ -1,16 +1,15 @@
 """`flatten` and `diff`: a config by dotted path, for trackers and for comparing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from attrs import NOTHING
 
 from treadle_config.codecs import Codecs
 from treadle_config.encode import is_tagged
-from treadle_config.plans import Choice, Dictionary, Items, Plan, Tuple, mapping_of, sequence_of
+from treadle_config.plans import Choice, Dictionary, Items, Plan
 from treadle_config.schema import Schema
-from treadle_config.settings import tag_of
-from treadle_config.tags import TAG_KEY
+from treadle_config.tags import TAG_KEY, tag_of
 from treadle_config.tree import join
 
 
@@ -50,21 +49,17 @@ def diff(old: Any, new: Any, *, codecs: Codecs | None = None) -> dict[str, tuple
 
 def flat(schema: Schema, plan: Plan, value: Any, path: str) -> Iterator[tuple[str, Any]]:
     """The paths and values of `flatten`, below a path."""
-    mapping, sequence = mapping_of(plan), sequence_of(plan)
-    if isinstance(mapping, Choice) and isinstance(value, mapping.classes):
+    mapping, sequence = plan.mapping, plan.sequence
+    if isinstance(mapping, Choice) and mapping.accepts(value):
         if is_tagged(schema, mapping, value):
             yield join(path, TAG_KEY), tag_of(type(value))
-        for key, field in schema.of_class(type(value)).fields.items():
+        for key, field in schema.fields_of(type(value)).items():
             yield from flat(schema, field.plan, getattr(value, field.name), join(path, key))
     elif isinstance(mapping, Dictionary) and isinstance(value, dict) and value:
         for key, child in value.items():
-            text = str(mapping.key.encode(key))
-            yield from flat(schema, mapping.value, child, join(path, text))
+            yield from flat(schema, mapping.value, child, join(path, mapping.key.encode(key)))
     elif (
-        sequence is not None
-        and isinstance(value, list | tuple)
-        and value
-        and _holds_objects(sequence)
+        sequence is not None and isinstance(value, list | tuple) and _holds_objects(sequence, value)
     ):
         for index, item in enumerate(value):
             yield from flat(schema, sequence.plan_at(index), item, f"{path}[{index}]")
@@ -72,9 +67,8 @@ def flat(schema: Schema, plan: Plan, value: Any, path: str) -> Iterator[tuple[st
         yield path, value
 
 
-def _holds_objects(plan: Items | Tuple) -> bool:
-    items = plan.items if isinstance(plan, Tuple) else (plan.item,)
-    return any(mapping_of(item) is not None for item in items)
+def _holds_objects(plan: Items, items: Sequence[Any]) -> bool:
+    return bool(items) and any(one.mapping is not None for one in plan.plans)
 
 
 def _same(old: Any, new: Any) -> bool:

@@ -1,40 +1,36 @@
 """`--help`: every setting with its type, its value as it would be now, where from, and what for."""
 
 from collections.abc import Iterator
-
-from attrs import frozen
+from typing import NamedTuple
 
 from treadle_config.arguments import flag_of
 from treadle_config.build import Build
-from treadle_config.declared_fields import FieldPlan, default_value
 from treadle_config.explanation import as_text
 from treadle_config.field_docs import FieldDocs
-from treadle_config.plans import Choice, mapping_of
-from treadle_config.schema import Schema
-from treadle_config.settings import tag_of
-from treadle_config.tree import join
+from treadle_config.fields import Field
+from treadle_config.plans import Choice, Plan
+from treadle_config.tags import tag_of
+from treadle_config.tree import DEFAULT, join
 
 _WIDEST_FLAG = 32
 
 
-@frozen
-class _Row:
+class _Row(NamedTuple):
     flag: str
     type: str
     value: str
     doc: str
 
 
-def help_page(build: Build, root: Choice, prog: str, doc: str) -> str:
+def help_page(build: Build, prog: str, doc: str) -> str:
     """Write the page, for the subtypes that are chosen.
 
     Args:
         build: The pass over what was given; it may have failed in part.
-        root: The plan of the config.
         prog: What the program is called.
         doc: What the program does, in a line; may be empty.
     """
-    rows = list(_Page(build).rows(root, "", ()))
+    rows = list(_Page(build).rows(build.root, "", ()))
     rows += [
         _Row("--config", "FILE", "", "read settings from this file; may be given again"),
         _Row("--print-config", "", "", "print the config and stop; =source, =provenance"),
@@ -56,46 +52,42 @@ def help_page(build: Build, root: Choice, prog: str, doc: str) -> str:
 class _Page:
     def __init__(self, build: Build) -> None:
         self._build = build
-        self._schema: Schema = build.schema
         self._docs = FieldDocs()
 
-    def rows(self, choice: Choice, path: str, within: tuple[type, ...]) -> Iterator[_Row]:
-        """The rows of the class that is chosen here."""
-        cls = self._chosen(choice, path)
+    def rows(self, plan: Plan, path: str, within: tuple[type, ...]) -> Iterator[_Row]:
+        """The rows of the class that is chosen here; a class within itself is cut short."""
+        schema, values, choice = self._build.schema, self._build.values, plan.mapping
+        if not isinstance(choice, Choice):
+            return
+        tag = values.get(join(path, choice.tag_key)) if choice.tag_key else None
+        cls = schema.class_of(choice, tag)
         if cls is None or cls in within:
             return
-        for key, field in self._schema.of_class(cls).fields.items():
+        for key, field in schema.fields_of(cls).items():
             below = join(path, key)
             doc = field.setting.help or self._docs.of(cls, field.name)
-            inner = mapping_of(field.plan)
-            if not isinstance(inner, Choice):
-                yield _Row(flag_of(below), field.plan.expected, self._value(field, below), doc)
-                continue
-            tags = self._schema.alternatives(inner)
-            if len(tags) > 1 and inner.tag_key is not None:
-                tag_path = join(below, inner.tag_key)
-                chosen = self._build.values.get(tag_path)
-                chosen = chosen or self._default_tag(inner, field)
-                source = self._build.sources.get(tag_path, "default")
-                value = f"= {chosen} ({source})" if chosen else "required"
-                yield _Row(flag_of(tag_path), "|".join(tags), value, doc)
-            if self._build.values.get(below, True) is None:
-                yield _Row(flag_of(below), field.plan.expected, self._value(field, below), doc)
-                continue
-            yield from self.rows(inner, below, (*within, cls))
+            inner = field.plan.mapping
+            if isinstance(inner, Choice):
+                tags = schema.alternatives(inner)
+                if len(tags) > 1:
+                    tag_path = join(below, inner.tag_key)
+                    yield _Row(
+                        flag_of(tag_path), "|".join(tags), self._tag(inner, field, tag_path), doc
+                    )
+                if values.get(below, True) is not None:
+                    yield from self.rows(field.plan, below, (*within, cls))
+                    continue
+            yield _Row(flag_of(below), field.plan.expected, self._value(field, below), doc)
 
-    def _chosen(self, choice: Choice, path: str) -> type | None:
-        tag = self._build.values.get(join(path, choice.tag_key)) if choice.tag_key else None
-        found = self._schema.alternatives(choice).get(tag, []) if tag else []
-        return found[0] if found else self._schema.only_class(choice)
+    def _tag(self, choice: Choice, field: Field, path: str) -> str:
+        chosen = self._build.values.get(path)
+        if chosen is None and not field.computed and not field.required:
+            default = field.default_in(None)
+            chosen = tag_of(type(default)) if choice.accepts(default) else None
+        source = self._build.sources.get(path, DEFAULT)
+        return f"= {chosen} ({source})" if chosen else "required"
 
-    def _default_tag(self, choice: Choice, field: FieldPlan) -> str | None:
-        if field.declared.factory_takes_self or field.required:
-            return None
-        default = default_value(field, None)
-        return tag_of(type(default)) if isinstance(default, choice.classes) else None
-
-    def _value(self, field: FieldPlan, path: str) -> str:
+    def _value(self, field: Field, path: str) -> str:
         source = self._build.sources.get(path)
         if path in self._build.values:
             return f"= {as_text(self._build.values[path])} ({source})"

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import Any, Literal
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from treadle_config.environment import environment_layer
 from treadle_config.errors import Problem
@@ -57,61 +57,8 @@ def layer(
 LayerLike = str | os.PathLike[str] | Mapping[str, Any] | Layer
 
 
-@frozen(eq=False)
-class Stack:
-    """What one call was given, before anything is read."""
-
-    layers: tuple[LayerLike, ...]
-    precedence: Precedence
-    env: str | None
-    site: Source
-
-    def read(self, schema: Schema, root: Plan, problems: list[Problem]) -> list[Node]:
-        """Read every layer, the weakest first.
-
-        Raises:
-            MissingExtra: A YAML file was given and PyYAML is not installed.
-        """
-        found = []
-        for rank, given in enumerate(self._ordered(), start=1):
-            node: Node | None
-            if isinstance(given, _Environment):
-                variables = os.environ
-                node = environment_layer(
-                    schema, root, given.prefix, variables, rank=rank, problems=problems
-                )
-            elif isinstance(given, Layer):
-                source = Source("layer", given.name, must_win=given.must_win, order=(rank, 0))
-                node = nodes_of(_plain_dicts(given.values), source)
-            elif isinstance(given, Mapping):
-                node = nodes_of(_plain_dicts(given), self._site_at(rank))
-            else:
-                node = read_file(given, rank, problems)
-            if node is not None:
-                found.append(node)
-        return found
-
-    def _ordered(self) -> "list[LayerLike | _Environment]":
-        """The layers, the weakest first; named ones stand above the others of their rank."""
-        named = [given for given in self.layers if isinstance(given, Layer)]
-        unnamed = [given for given in self.layers if not isinstance(given, Layer)]
-        code = [given for given in unnamed if isinstance(given, Mapping)]
-        files = [given for given in unnamed if not isinstance(given, Mapping)]
-        code_rank: list[LayerLike] = [*code, *(given for given in named if given.at == "code")]
-        file_rank: list[LayerLike] = [*files, *(given for given in named if given.at == "file")]
-        env = [] if self.env is None else [_Environment(self.env)]
-        if self.precedence == "code_over_file":
-            return [*file_rank, *env, *code_rank]
-        return [*code_rank, *file_rank, *env]
-
-    def _site_at(self, rank: int) -> Source:
-        return Source("code", self.site.name, self.site.line, order=(rank, self.site.line))
-
-
-def stack_of(
-    layers: Sequence[LayerLike], precedence: str, env: str | None, frame: FrameType
-) -> Stack:
-    """Check what one call was given.
+def check_layers(given: Sequence[LayerLike], precedence: str, env: str | None) -> None:
+    """Check what a program gave.
 
     Raises:
         TypeError: A layer is neither a path, a mapping, nor a `layer`.
@@ -121,27 +68,59 @@ def stack_of(
         raise ValueError(f"precedence={precedence!r} is unknown; it is one of {', '.join(ORDERS)}")
     if env == "":
         raise ValueError("env='' would read every variable there is; give a prefix such as 'APP_'")
-    for given in layers:
-        if not isinstance(given, str | os.PathLike | Mapping | Layer):
+    for one in given:
+        if not isinstance(one, str | os.PathLike | Mapping | Layer):
             raise TypeError(
-                f"{given!r} is no layer: give a path, a mapping, or layer(name, values, at=...)"
+                f"{one!r} is no layer: give a path, a mapping, or layer(name, values, at=...)"
             )
-    checked: Precedence = "file_over_code" if precedence == "file_over_code" else "code_over_file"
-    return Stack(tuple(layers), checked, env, site_of(frame))
+
+
+def read_layers(
+    schema: Schema,
+    root: Plan,
+    given: Sequence[LayerLike],
+    precedence: Precedence,
+    env: str | None,
+    *,
+    site: Source,
+    problems: list[Problem],
+) -> list[Node]:
+    """Read every layer, the weakest first; named ones stand above the others of their rank.
+
+    Args:
+        schema: Where classes are planned.
+        root: The plan of the config.
+        given: The layers, as `load` takes them.
+        precedence: The policy.
+        env: The prefix of environment variables, if they are to be read.
+        site: The line of code that mappings are attributed to.
+        problems: Where to put what is wrong.
+
+    Raises:
+        MissingExtra: A YAML file was given and PyYAML is not installed.
+    """
+    ordered: dict[str, list[LayerLike]] = {"code": [], "file": []}
+    for one in sorted(given, key=lambda one: isinstance(one, Layer)):
+        at = one.at if isinstance(one, Layer) else "code" if isinstance(one, Mapping) else "file"
+        ordered[at].append(one)
+    found: list[Node | None] = []
+    rank = 0
+    for kind in ORDERS[precedence]:
+        if kind == "env" and env is not None:
+            rank += 1
+            found.append(environment_layer(schema, root, env, rank=rank, problems=problems))
+        for one in ordered.get(kind, ()):
+            rank += 1
+            if isinstance(one, Layer):
+                source = Source("layer", one.name, must_win=one.must_win, order=(rank, 0))
+                found.append(nodes_of(one.values, source))
+            elif isinstance(one, Mapping):
+                found.append(nodes_of(one, evolve(site, order=(rank, site.line))))
+            else:
+                found.append(read_file(one, rank, problems))
+    return [node for node in found if node is not None]
 
 
 def site_of(frame: FrameType) -> Source:
     """The line of code that a frame is at."""
     return Source("code", os.path.basename(frame.f_code.co_filename), frame.f_lineno)  # noqa: PTH119
-
-
-@frozen
-class _Environment:
-    prefix: str
-
-
-def _plain_dicts(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: _plain_dicts(child) if isinstance(child, Mapping) else child
-        for key, child in values.items()
-    }

@@ -80,9 +80,11 @@ def link(fn: Callable[..., Any], /, *paths: str, **field_kwargs: Any) -> Any:
         **field_kwargs: Anything else that `attrs.field` takes, such as `validator` or `metadata`.
 
     Raises:
-        TypeError: A default was given as well.
+        TypeError: A default was given as well, or the function and the paths are swapped.
         LinkError: When an instance is made without `load` and a path has no value yet.
     """
+    if not callable(fn) or not all(isinstance(path, str) for path in paths):
+        raise TypeError("link takes a function, then the paths that it reads: link(fn, *paths)")
     if clash := {"default", "factory"} & field_kwargs.keys():
         raise TypeError(f"a link is the field's default; remove {clash.pop()}=")
     found = Link(fn, paths, tuple(field_kwargs))

@@ -1,19 +1,18 @@
 """Dotted paths of a schema: finding one by a loosely written name, and listing them all."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
-from attrs import frozen
-
-from treadle_config.declared_fields import ClassPlan
-from treadle_config.errors import SchemaError
+from treadle_config.fields import Fields
 from treadle_config.leaves import STR
-from treadle_config.plans import Choice, Dictionary, Plan, mapping_of
+from treadle_config.plans import Choice, Dictionary, Plan
 from treadle_config.schema import Schema
-from treadle_config.tree import join
+from treadle_config.tree import Node, Source, join
+
+_TAG = Plan("a tag", leaves=(STR,))
 
 
-@frozen(eq=False)
-class Located:
+class Located(NamedTuple):
     """A place in a schema: its keys as the schema writes them, and the plans it may have.
 
     There is more than one plan where a union's classes have a field of the same name.
@@ -27,21 +26,17 @@ class Located:
         """The dotted path."""
         return ".".join(self.keys)
 
+    @property
+    def expected(self) -> str:
+        """What may stand there, for messages."""
+        return " or ".join(dict.fromkeys(plan.expected for plan in self.plans))
 
-def class_plans(schema: Schema, choice: Choice) -> list[ClassPlan]:
-    """The plans of all classes that may be chosen.
-
-    A subclass that somebody defined badly elsewhere is left out: it is an error only for
-    those who choose it.
-    """
-    found = []
-    for classes in schema.alternatives(choice).values():
-        for cls in classes:
-            try:
-                found.append(schema.of_class(cls))
-            except SchemaError:
-                continue
-    return found
+    def node(self, content: Any, source: Source) -> Node:
+        """A layer that says just this one value."""
+        node = Node(content, source)
+        for key in reversed(self.keys):
+            node = Node({key: node}, source)
+        return node
 
 
 def locate(
@@ -55,26 +50,21 @@ def locate(
         names: The parts of the path, as they were written.
         normal: Brings the written and the schema's spelling of a name to one form.
     """
-    keys: list[str] = []
+    keys: tuple[str, ...] = ()
     plans: tuple[Plan, ...] = (root,)
     for position, name in enumerate(names):
         found = _below(schema, plans, name, normal)
         if found is not None:
-            key, plans = found
-            keys.append(key)
+            keys, plans = (*keys, found[0]), found[1]
             continue
-        for plan in plans:
-            mapping = mapping_of(plan)
-            if isinstance(mapping, Dictionary):
-                if mapping_of(mapping.value) is None:
-                    # Nothing lies below such a value, so the dots are the key's own.
-                    return Located((*keys, ".".join(names[position:])), (mapping.value,))
-                keys.append(name)
-                plans = (mapping.value,)
-                break
-        else:
+        inside = [plan.mapping.value for plan in plans if isinstance(plan.mapping, Dictionary)]
+        if not inside:
             return None
-    return Located(tuple(keys), plans)
+        if inside[0].mapping is None:
+            # Nothing lies below such a value, so the dots are the key's own.
+            return Located((*keys, ".".join(names[position:])), (inside[0],))
+        keys, plans = (*keys, name), (inside[0],)
+    return Located(keys, plans)
 
 
 def known_paths(schema: Schema, root: Plan) -> list[str]:
@@ -85,31 +75,31 @@ def known_paths(schema: Schema, root: Plan) -> list[str]:
 def _below(
     schema: Schema, plans: tuple[Plan, ...], name: str, normal: Callable[[str], str]
 ) -> tuple[str, tuple[Plan, ...]] | None:
-    key = ""
+    key, wanted = "", normal(name)
     found: list[Plan] = []
-    for plan in plans:
-        choice = mapping_of(plan)
+    for choice in (plan.mapping for plan in plans):
         if not isinstance(choice, Choice):
             continue
-        for one in class_plans(schema, choice):
-            for field in one.fields.values():
-                if normal(field.key) == normal(name):
-                    key = field.key
-                    found.append(field.given)
-        if choice.tag_key is not None and normal(choice.tag_key) == normal(name):
+        for fields in schema.planned_classes(choice):
+            like = wanted if wanted in fields else _spelled(fields, wanted, normal)
+            if like is not None:
+                key = like
+                found.append(fields[like].given)
+        if choice.tag_key is not None and normal(choice.tag_key) == wanted:
             key = choice.tag_key
-            found.append(STR)
+            found.append(_TAG)
     return (key, tuple(found)) if found else None
 
 
+def _spelled(fields: Fields, wanted: str, normal: Callable[[str], str]) -> str | None:
+    return next((key for key in fields if normal(key) == wanted), None)
+
+
 def _paths(schema: Schema, plan: Plan, path: str, within: tuple[type, ...]) -> Iterator[str]:
-    choice = mapping_of(plan)
-    if not isinstance(choice, Choice):
-        return
-    for one in class_plans(schema, choice):
-        if one.cls in within:
-            continue
-        for field in one.fields.values():
-            below = join(path, field.key)
-            yield below
-            yield from _paths(schema, field.plan, below, (*within, one.cls))
+    if isinstance(plan.mapping, Choice):
+        for fields in schema.planned_classes(plan.mapping):
+            if fields.cls not in within:
+                for key, field in fields.items():
+                    below = join(path, key)
+                    yield below
+                    yield from _paths(schema, field.plan, below, (*within, fields.cls))

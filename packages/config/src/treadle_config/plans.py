@@ -1,72 +1,72 @@
-"""Plans: what a declared type accepts, in five shapes.
+"""Plans: what a declared type accepts.
 
 A type is planned once; decoding, merging, encoding and the help page all walk the plan.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
-
-from attrs import Factory, define, field
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from treadle_config.scalars import Mismatch
 
 
-@define(eq=False)
 class Leaf:
-    """A value that is written as one scalar."""
+    """A kind of value that is written as one scalar, or read by somebody else as a whole."""
 
-    expected: str
-    decode: Callable[[Any], Any]
-    accepts: Callable[[Any], bool]
-    encode: Callable[[Any], Any] = field(default=lambda value: value)
-    is_text: bool = False
-    is_bool: bool = False
+    __slots__ = ("accepts", "decode", "encode", "expected", "is_bool", "is_text")
+
+    def __init__(
+        self,
+        expected: str,
+        decode: Callable[[Any], Any],
+        accepts: Callable[[Any], bool],
+        encode: Callable[[Any], Any] = lambda value: value,
+        *,
+        is_text: bool = False,
+        is_bool: bool = False,
+    ) -> None:
+        self.expected = expected
+        self.decode = decode
+        self.accepts = accepts
+        self.encode = encode
+        self.is_text = is_text
+        self.is_bool = is_bool
 
 
-@define(eq=False)
 class Items:
-    """A list, a set, or a tuple of any length."""
+    """A list or a set (one plan for all items), or a tuple with a plan for each place."""
 
-    item: "Plan"
-    make: type[Any]
-    expected: str
+    __slots__ = ("expected", "fixed", "make", "plans")
 
-    def accepts(self, value: Any) -> bool:
-        """Whether a python value is one of this type as it stands."""
-        return isinstance(value, self.make) and all(self.item.accepts(one) for one in value)
-
-    def plan_at(self, _index: int) -> "Plan":
-        """The plan of one element."""
-        return self.item
-
-
-@define(eq=False)
-class Tuple:
-    """A tuple of a fixed length, each place with a type of its own."""
-
-    items: tuple["Plan", ...]
-    expected: str
+    def __init__(self, make: type[Any], plans: Sequence["Plan"], *, fixed: bool = False) -> None:
+        self.make = make
+        self.plans = plans
+        self.fixed = fixed
+        inside = ", ".join(plan.expected for plan in plans)
+        more = ", ..." if make is tuple and not fixed else ""
+        self.expected = f"{make.__name__}[{inside}{more}]"
 
     def accepts(self, value: Any) -> bool:
         """Whether a python value is one of this type as it stands."""
         return (
-            isinstance(value, tuple)
-            and len(value) == len(self.items)
-            and all(plan.accepts(item) for plan, item in zip(self.items, value, strict=True))
+            isinstance(value, self.make)
+            and (not self.fixed or len(value) == len(self.plans))
+            and all(self.plan_at(index).accepts(one) for index, one in enumerate(value))
         )
 
     def plan_at(self, index: int) -> "Plan":
-        """The plan of one place; beyond the end, of the last one."""
-        return self.items[min(index, len(self.items) - 1)]
+        """The plan of one item; beyond the end of a fixed tuple, of its last one."""
+        return self.plans[min(index, len(self.plans) - 1)]
 
 
-@define(eq=False)
 class Dictionary:
     """A dict, whose keys are scalars."""
 
-    key: Leaf
-    value: "Plan"
-    expected: str
+    __slots__ = ("expected", "key", "value")
+
+    def __init__(self, key: Leaf, value: "Plan") -> None:
+        self.key = key
+        self.value = value
+        self.expected = f"dict[{key.expected}, {value.expected}]"
 
     def accepts(self, value: Any) -> bool:
         """Whether a python value is one of this type as it stands."""
@@ -74,50 +74,72 @@ class Dictionary:
             self.key.accepts(key) and self.value.accepts(child) for key, child in value.items()
         )
 
+    def key_text(self, key: Any) -> str:
+        """One text for one key, so that `1` in code and `1:` in a file are the same."""
+        try:
+            return str(self.key.encode(self.key.decode(key)))
+        except Mismatch:
+            return str(key)  # reported when the dict is built
 
-@define(eq=False)
+
 class Choice:
     """One class, a union of classes, or a class with its subclasses.
 
     `tag_key` is the key that chooses among them, `None` where nothing is to choose.
     """
 
-    classes: tuple[type, ...]
-    tag_key: str | None
-    expected: str = Factory(
-        lambda self: " | ".join(cls.__name__ for cls in self.classes), takes_self=True
-    )
+    __slots__ = ("classes", "expected", "tag_key")
+
+    def __init__(self, classes: tuple[type, ...], tag_key: str | None) -> None:
+        self.classes = classes
+        self.tag_key = tag_key
+        self.expected = " | ".join(cls.__name__ for cls in classes)
 
     def accepts(self, value: Any) -> bool:
         """Whether a python value is one of this type as it stands."""
         return isinstance(value, self.classes)
 
 
-@define(eq=False)
-class Alternatives:
-    """A union: scalars, at most one kind of list, at most one kind of mapping, maybe null."""
+class Plan:
+    """What a type accepts: scalars, at most one kind of list and of mapping, maybe null."""
 
-    leaves: tuple[Leaf, ...]
-    sequence: Items | Tuple | None
-    mapping: Dictionary | Choice | None
-    optional: bool
-    expected: str
+    __slots__ = ("expected", "is_scalar", "leaves", "mapping", "optional", "sequence")
 
-    def accepts(self, value: Any) -> bool:
-        """Whether a python value is one of this type as it stands."""
-        return (value is None and self.optional) or any(plan.accepts(value) for plan in self)
+    def __init__(
+        self,
+        expected: str,
+        *,
+        leaves: tuple[Leaf, ...] = (),
+        sequence: Items | None = None,
+        mapping: Dictionary | Choice | None = None,
+        optional: bool = False,
+    ) -> None:
+        self.expected = expected
+        self.leaves = leaves
+        self.sequence = sequence
+        self.mapping = mapping
+        self.optional = optional
+        self.is_scalar = sequence is None and mapping is None
 
-    def __iter__(self) -> Iterator["Plan"]:
+    @property
+    def parts(self) -> Iterator[Leaf | Items | Dictionary | Choice]:
+        """Everything but null."""
         yield from self.leaves
-        if self.sequence is not None:
-            yield self.sequence
-        if self.mapping is not None:
-            yield self.mapping
+        yield from filter(None, (self.sequence, self.mapping))
 
     @property
     def is_text(self) -> bool:
         """Whether any text is taken as it stands."""
         return any(leaf.is_text for leaf in self.leaves)
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether it is a bool on the command line, so that it needs no value there."""
+        return len(self.leaves) == 1 and self.leaves[0].is_bool and self.sequence is None
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a python value is one of this type as it stands."""
+        return (value is None and self.optional) or any(part.accepts(value) for part in self.parts)
 
     def decode(self, content: Any) -> Any:
         """Decode a scalar by the first of the scalars that takes it.
@@ -127,53 +149,15 @@ class Alternatives:
         Raises:
             Mismatch: None takes it.
         """
+        if len(self.leaves) == 1:
+            return self.leaves[0].decode(content)
         for leaf in self.leaves:
-            if type(content) is str and leaf.is_text:
-                return content
-            if not isinstance(content, str) and leaf.accepts(content):
+            quoted = type(content) is str and leaf.is_text
+            if quoted or (not isinstance(content, str) and leaf.accepts(content)):
                 return leaf.decode(content)
-        hints = []
         for leaf in self.leaves:
             try:
                 return leaf.decode(content)
-            except Mismatch as mismatch:
-                hints.append(mismatch.hint)
-        raise Mismatch(hints[0] if len(hints) == 1 else "")
-
-
-Plan: TypeAlias = Leaf | Items | Tuple | Dictionary | Choice | Alternatives
-
-
-def sequence_of(plan: Plan) -> Items | Tuple | None:
-    """The part of a plan that takes a list."""
-    if isinstance(plan, Leaf):  # most are, and all are asked
-        return None
-    if isinstance(plan, Alternatives):
-        return plan.sequence
-    return plan if isinstance(plan, Items | Tuple) else None
-
-
-def mapping_of(plan: Plan) -> Dictionary | Choice | None:
-    """The part of a plan that takes a mapping."""
-    if isinstance(plan, Leaf):  # most are, and all are asked
-        return None
-    if isinstance(plan, Alternatives):
-        return plan.mapping
-    return plan if isinstance(plan, Dictionary | Choice) else None
-
-
-def takes_scalars(plan: Plan) -> bool:
-    """Whether a plan takes a scalar that is not null."""
-    return isinstance(plan, Leaf) or (isinstance(plan, Alternatives) and bool(plan.leaves))
-
-
-def is_optional(plan: Plan) -> bool:
-    """Whether a plan takes null."""
-    return isinstance(plan, Alternatives) and plan.optional
-
-
-def is_flag(plan: Plan) -> bool:
-    """Whether a plan is a bool on the command line, so that it needs no value there."""
-    if isinstance(plan, Alternatives):
-        return len(plan.leaves) == 1 and plan.leaves[0].is_bool and plan.sequence is None
-    return isinstance(plan, Leaf) and plan.is_bool
+            except Mismatch:
+                continue
+        raise Mismatch

@@ -2,24 +2,21 @@
 
 import re
 import sys
-from collections.abc import Callable, Mapping
-from types import FrameType
+from collections.abc import Iterable, Mapping
 from typing import Any, Generic, Literal, TypeVar
+
+from attrs import evolve
 
 from treadle_config.build import Build
 from treadle_config.encode import encoded
-from treadle_config.errors import UnknownPath
+from treadle_config.errors import ConfigError, UnknownPath
 from treadle_config.explanation import as_text, explained
 from treadle_config.flatten import flat
 from treadle_config.layers import COMMAND_LINE_RANK, ORDERS, Precedence, site_of
-from treadle_config.plans import Choice, Dictionary, Plan, mapping_of
 from treadle_config.suggestions import did_you_mean, nearest_path
-from treadle_config.tags import TAG_KEY
-from treadle_config.tree import Node, Source, join, nodes_of
+from treadle_config.tree import Source, join, nodes_of
 
 C = TypeVar("C")
-
-_NOT_WRITTEN = ("default", "link")
 
 
 class Resolution(Generic[C]):
@@ -30,22 +27,12 @@ class Resolution(Generic[C]):
         precedence: The policy by which layers were ordered.
     """
 
-    def __init__(
-        self,
-        config: C,
-        build: Build,
-        root: Choice,
-        precedence: Precedence,
-        nodes: list[Node],
-        *,
-        again: Callable[[list[Node], FrameType], "Resolution[C]"],
-    ) -> None:
-        self.config = config
+    def __init__(self, build: Build, precedence: Precedence) -> None:
+        if build.problems:
+            raise ConfigError(build.problems)
+        self.config: C = build.made
         self.precedence = precedence
         self._build = build
-        self._root = root
-        self._nodes = nodes
-        self._again = again
 
     def __repr__(self) -> str:
         return f"Resolution({self.config!r}, precedence={self.precedence!r})"
@@ -100,12 +87,18 @@ class Resolution(Generic[C]):
             Dicts, lists, text, numbers, bools and None; given to `load` as a layer it makes
             an equal config.
         """
-        written: dict[str, Any] = encoded(self._build.schema, self._root, self.config)
+        written: dict[str, Any] = encoded(self._build.schema, self._build.root, self.config)
         if values == "resolved":
             return written
         if values != "source":
             raise ValueError(f'dump({values!r}): give "source" or "resolved"')
-        return self._explicit(self._root, self.config, written, "") or {}
+        said = [
+            path
+            for path, source in self._build.sources.items()
+            if source.kind not in ("default", "link")
+        ]
+        part: dict[str, Any] = _part(written, "", _prefixes(self._build.sources), _prefixes(said))
+        return part
 
     def replace(self, values: Mapping[str, Any]) -> "Resolution[C]":
         """Resolve again with one more code layer, above all others.
@@ -120,13 +113,15 @@ class Resolution(Generic[C]):
             ConfigError: Something in it is wrong.
         """
         frame = sys._getframe(1)  # noqa: SLF001  # the line that the layer is attributed to
-        site = site_of(frame)
-        rank = COMMAND_LINE_RANK + 1 + len(self._nodes)
-        source = Source("code", site.name, site.line, order=(rank, site.line))
-        return self._again([*self._nodes, nodes_of(dict(values), source)], frame)
+        site, build = site_of(frame), self._build
+        order = COMMAND_LINE_RANK + 1 + len(build.nodes), site.line
+        node = nodes_of(values, evolve(site, order=order))
+        with build.schema.naming(frame.f_locals):
+            again = Build(build.schema, build.root, [*build.nodes, node], [])
+        return Resolution(again, self.precedence)
 
     def _flat(self) -> dict[str, Any]:
-        return dict(flat(self._build.schema, self._root, self.config, ""))
+        return dict(flat(self._build.schema, self._build.root, self.config, ""))
 
     def _unknown(self, path: str) -> UnknownPath:
         known = self._flat()
@@ -136,37 +131,21 @@ class Resolution(Generic[C]):
         said = f"{path!r} is no value of {type(self.config).__name__}"
         return UnknownPath(f"{said}; {did_you_mean(best)}" if best else said)
 
-    def _explicit(self, plan: Plan, value: Any, written: Any, path: str) -> Any:
-        """The part of what is written that a layer gave; `None` if there is none."""
-        mapping = mapping_of(plan)
-        if isinstance(mapping, Choice) and isinstance(value, mapping.classes):
-            found = {}
-            for key, field in self._build.schema.of_class(type(value)).fields.items():
-                below = join(path, key)
-                if self._is_explicit(below, field.plan, getattr(value, field.name)):
-                    inner = getattr(value, field.name)
-                    found[key] = self._explicit(field.plan, inner, written[key], below)
-            if TAG_KEY in written and self._is_written(join(path, TAG_KEY)):
-                found = {TAG_KEY: written[TAG_KEY], **found}
-            return found
-        if isinstance(mapping, Dictionary) and isinstance(value, dict):
-            kept = {}
-            for (text, child), inner in zip(written.items(), value.values(), strict=True):
-                below = join(path, text)
-                if self._is_explicit(below, mapping.value, inner):
-                    kept[text] = self._explicit(mapping.value, inner, child, below)
-            return kept
+
+def _prefixes(paths: Iterable[str]) -> set[str]:
+    """Paths, and those of all that holds them."""
+    found = set(paths)
+    for path in paths:
+        found.update(path[: end.start()] for end in re.finditer(r"[.\[]", path))
+    return found
+
+
+def _part(written: Any, path: str, known: set[str], kept: set[str]) -> Any:
+    """What is written, without what is known to have a path and is not to be kept."""
+    if not isinstance(written, dict) or not any(join(path, key) in known for key in written):
         return written
-
-    def _is_explicit(self, path: str, plan: Plan, value: Any) -> bool:
-        if isinstance(mapping_of(plan), Choice) or isinstance(value, list | tuple | dict):
-            return any(
-                source.kind not in _NOT_WRITTEN
-                for one, source in self._build.sources.items()
-                if one == path or one.startswith((f"{path}.", f"{path}["))
-            )
-        return self._is_written(path)
-
-    def _is_written(self, path: str) -> bool:
-        source = self._build.sources.get(path)
-        return source is not None and source.kind not in _NOT_WRITTEN
+    return {
+        key: _part(one, join(path, key), known, kept)
+        for key, one in written.items()
+        if join(path, key) in kept
+    }

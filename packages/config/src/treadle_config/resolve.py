@@ -3,22 +3,13 @@
 import sys
 from collections.abc import Sequence
 from types import FrameType
-from typing import Any, Generic, TypeVar
-
-from attrs import define
+from typing import TypeVar
 
 from treadle_config.arguments import Arguments, read_arguments
 from treadle_config.build import Build
-from treadle_config.class_defaults import BAD, ClassDefaults
 from treadle_config.codecs import Codecs
-from treadle_config.errors import ConfigError, Problem
-from treadle_config.layers import LayerLike, Precedence, Stack, stack_of
-from treadle_config.merge import Merge
-from treadle_config.paths import known_paths
-from treadle_config.plans import Choice
+from treadle_config.layers import LayerLike, Precedence, check_layers, read_layers, site_of
 from treadle_config.resolution import Resolution
-from treadle_config.schema import Schema
-from treadle_config.tree import DEFAULT, Node
 
 C = TypeVar("C")
 
@@ -54,8 +45,10 @@ def load(
         MissingExtra: A YAML file was given and PyYAML is not installed.
     """
     frame = sys._getframe(1)  # noqa: SLF001  # the line that code layers are attributed to
-    stack = stack_of(layers, precedence, env, frame)
-    return _resolved(schema, stack, argv, codecs or Codecs(), frame).config
+    build, _ = attempt(
+        schema, layers, frame, argv=argv, env=env, precedence=precedence, codecs=codecs
+    )
+    return Resolution[C](build, precedence).config
 
 
 def resolve(
@@ -71,93 +64,37 @@ def resolve(
     The arguments and what is raised are those of `load`.
     """
     frame = sys._getframe(1)  # noqa: SLF001  # the line that code layers are attributed to
-    stack = stack_of(layers, precedence, env, frame)
-    return _resolved(schema, stack, argv, codecs or Codecs(), frame)
+    build, _ = attempt(
+        schema, layers, frame, argv=argv, env=env, precedence=precedence, codecs=codecs
+    )
+    return Resolution[C](build, precedence)
 
 
-@define(eq=False)
-class Attempt(Generic[C]):
-    """A resolution that may have failed: what could be found out, and what is wrong.
+def attempt(
+    cls: type,
+    layers: Sequence[LayerLike],
+    frame: FrameType,
+    *,
+    argv: Sequence[str] | None,
+    env: str | None,
+    precedence: Precedence,
+    codecs: Codecs | None,
+    options: Sequence[str] = (),
+) -> tuple[Build, Arguments]:
+    """Read and build everything, raising nothing for what was given wrongly.
 
-    `config` means nothing where there are problems.
+    The arguments are those of `load`, with the frame that called it, and the `options` that
+    argv may have beside settings.
     """
-
-    cls: type[C]
-    config: C
-    build: Build
-    problems: list[Problem]
-    nodes: list[Node]
-    root: Choice
-
-    def resolution(self, stack: Stack, codecs: Codecs) -> Resolution[C]:
-        """The resolution, if it is one.
-
-        Raises:
-            ConfigError: There are problems.
-        """
-        if self.problems:
-            raise ConfigError(self.problems)
-
-        def again(nodes: list[Node], frame: FrameType) -> Resolution[C]:
-            schema = codecs.schema
-            schema.names = frame.f_locals
-            try:
-                return assemble(self.cls, schema, nodes, []).resolution(stack, codecs)
-            finally:
-                schema.names = {}
-
-        return Resolution(
-            self.config, self.build, self.root, stack.precedence, self.nodes, again=again
-        )
-
-
-def attempt(cls: type[C], stack: Stack, arguments: Arguments | None, codecs: Codecs) -> Attempt[C]:
-    """Read and build everything, raising nothing for what was given wrongly."""
-    schema = codecs.schema
-    root = schema.root(cls)
-    problems: list[Problem] = []
-    nodes = stack.read(schema, root, problems)
-    if arguments is not None:
-        problems += arguments.problems
+    check_layers(layers, precedence, env)
+    schema = (codecs or Codecs()).schema
+    with schema.naming(frame.f_locals):
+        root = schema.root(cls)
+        arguments = Arguments() if argv is None else read_arguments(schema, root, argv, options)
+        given = [*layers, *arguments.files]
+        problems = arguments.problems
+        site = site_of(frame)
+        nodes = read_layers(schema, root, given, precedence, env, site=site, problems=problems)
         if arguments.node is not None:
             nodes.append(arguments.node)
-    return assemble(cls, schema, nodes, problems)
-
-
-def assemble(
-    cls: type[C], schema: Schema, nodes: list[Node], problems: list[Problem]
-) -> Attempt[C]:
-    """Merge layers and build the object."""
-    root = schema.root(cls)
-    merge = Merge(schema, problems, over_defaults=True)
-    tree = Node({}, DEFAULT)
-    for node in nodes:
-        tree = merge.merge(root, tree, node, "") or tree
-    build = Build(
-        schema, problems, lambda: known_paths(schema, root), ClassDefaults(schema, problems)
-    )
-    config = build.value(root, tree, "")
-    assert config is not BAD or problems, "a value was refused without a problem"
-    return Attempt(cls, config, build, problems, nodes, root)
-
-
-def _resolved(
-    cls: type[C], stack: Stack, argv: Sequence[str] | None, codecs: Codecs, frame: FrameType
-) -> Resolution[C]:
-    schema = codecs.schema
-    # Only while this call lasts: a frame's locals keep whatever they name alive.
-    schema.names = frame.f_locals
-    try:
-        arguments = None
-        if argv is not None:
-            arguments = read_arguments(schema, schema.root(cls), argv)
-            stack = with_files(stack, arguments.files)
-        return attempt(cls, stack, arguments, codecs).resolution(stack, codecs)
-    finally:
-        schema.names = {}
-
-
-def with_files(stack: Stack, files: Sequence[str]) -> Stack:
-    """The stack with the files that argv names after those that code names."""
-    layers: tuple[Any, ...] = (*stack.layers, *files)
-    return Stack(layers, stack.precedence, stack.env, stack.site)
+        return Build(schema, root, nodes, problems), arguments

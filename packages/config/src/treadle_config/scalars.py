@@ -7,17 +7,23 @@ other scripts, surrounding blanks, and the word `infinity`.
 import math
 import operator
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from treadle_config.tree import NULL_WORDS, Plain, Verbatim
+from treadle_config.errors import Problem
+from treadle_config.tree import Plain, Verbatim, is_null, value_of
 
 _DIGITS = r"[0-9](?:_?[0-9])*"
 _INTEGER = re.compile(rf"[+-]?{_DIGITS}")
-_NUMBER = re.compile(rf"[+-]?(?:{_DIGITS}\.?(?:{_DIGITS})?|\.{_DIGITS})(?:[eE][+-]?[0-9]+)?")
+_NUMBER = re.compile(
+    rf"[+-]?(?:{_DIGITS}\.?(?:{_DIGITS})?|\.{_DIGITS})(?:[eE](?P<exponent>[+-]?[0-9]+))?"
+)
 _NOT_FINITE = re.compile(r"[+-]?\.?inf|\.?nan", re.IGNORECASE)
 _LARGEST_EXPONENT = 400
 """`int(Decimal("1e9999999"))` would run for minutes; no float reaches beyond 308."""
+_MOST_DIGITS = 4000
+"""Python itself refuses to write an int of more than 4300."""
 
 _TRUE_WORDS = frozenset({"true", "yes", "on", "1"})
 _FALSE_WORDS = frozenset({"false", "no", "off", "0"})
@@ -25,33 +31,35 @@ BOOL_WORDS = _TRUE_WORDS | _FALSE_WORDS
 
 
 class Mismatch(Exception):
-    """A value does not fit its type; the hint, if any, says more than the type does."""
+    """A value does not fit its type.
 
-    def __init__(self, hint: str = "") -> None:
+    The hint, if any, says more than the type does. Where the value is a whole that someone
+    else reads, `within` are the problems of its parts, by paths that begin at it.
+    """
+
+    def __init__(self, hint: str = "", within: Sequence[Problem] = ()) -> None:
         super().__init__(hint)
         self.hint = hint
+        self.within = within
 
 
 def decode_int(content: Any) -> int:
     """Read an int: `32`, `32.0`, `1e3`, `1_000`, never `32.7` or a bool."""
     if isinstance(content, str):
-        if _INTEGER.fullmatch(content):
-            return _int_of_digits(content)
-        return _int_of_number(content)
-    if isinstance(content, float):
-        if content.is_integer():
-            return int(content)
+        return _int_of_text(content)
+    if isinstance(content, float) and content.is_integer():
+        return int(content)
+    if isinstance(content, bool):
         raise Mismatch
-    if isinstance(content, bool) or not hasattr(content, "__index__"):
-        raise Mismatch
-    return _index(content)
+    try:
+        return operator.index(content)
+    except TypeError:
+        raise Mismatch from None
 
 
 def decode_integer_text(content: Any) -> int:
     """Read an int beside a float in a union: `1.0` and `1e3` are the float's."""
-    if isinstance(content, str) and not _INTEGER.fullmatch(content):
-        raise Mismatch
-    if isinstance(content, float):
+    if isinstance(content, float) or (isinstance(content, str) and not _INTEGER.fullmatch(content)):
         raise Mismatch
     return decode_int(content)
 
@@ -59,20 +67,21 @@ def decode_integer_text(content: Any) -> int:
 def decode_float(content: Any) -> float:
     """Read a float: any number, `inf` and `nan`, never a bool."""
     if isinstance(content, str):
-        if _NUMBER.fullmatch(content):
-            number = float(content)
-            if math.isinf(number):
-                raise Mismatch("too large for a float; write inf to mean infinity")
-            return number
         if _NOT_FINITE.fullmatch(content):
             return float(content.replace(".", ""))
-        raise Mismatch
-    if isinstance(content, bool) or not isinstance(content, int | float):
+        if not _NUMBER.fullmatch(content):
+            raise Mismatch
+    elif isinstance(content, float):
+        return float(content)
+    elif isinstance(content, bool) or not isinstance(content, int):
         raise Mismatch
     try:
-        return float(content)
+        number = float(content)
     except OverflowError:
-        raise Mismatch("too large for a float; write inf to mean infinity") from None
+        number = math.inf
+    if math.isinf(number):
+        raise Mismatch("too large for a float; write inf to mean infinity")
+    return number
 
 
 def decode_bool(content: Any) -> bool:
@@ -83,10 +92,8 @@ def decode_bool(content: Any) -> bool:
         return bool(content)
     if isinstance(content, str):
         word = content.lower()
-        if word in _TRUE_WORDS:
-            return True
-        if word in _FALSE_WORDS:
-            return False
+        if word in BOOL_WORDS:
+            return word in _TRUE_WORDS
     raise Mismatch("write true or false")
 
 
@@ -99,18 +106,22 @@ def decode_bool_word(content: Any) -> bool:
 
 def decode_str(content: Any) -> str:
     """Read text as it was written; only a plain null in a file is not text."""
-    if isinstance(content, Plain) and content in NULL_WORDS:
+    if not isinstance(content, str):
+        raise Mismatch
+    if is_null(content):
         raise Mismatch(f'write "{content}" in quotes to mean the text')
-    if isinstance(content, str):
-        return str(content)
-    raise Mismatch
+    return str(content)
 
 
 def decode_anything(content: Any) -> Any:
     """Read a value of no declared type: what plain text says by YAML 1.2's core schema."""
+    return value_of(content, _guessed)
+
+
+def _guessed(content: Any) -> Any:
     if not isinstance(content, Plain | Verbatim):
         return content
-    if isinstance(content, Plain) and content in NULL_WORDS:
+    if is_null(content):
         return None
     if content.lower() in ("true", "false"):
         return content.lower() == "true"
@@ -122,28 +133,16 @@ def decode_anything(content: Any) -> Any:
     return str(content)
 
 
-def _int_of_digits(text: str) -> int:
-    try:
+def _int_of_text(text: str) -> int:
+    if len(text) <= _MOST_DIGITS and _INTEGER.fullmatch(text):
         return int(text)
-    except ValueError as error:  # CPython refuses more than 4300 digits
-        raise Mismatch(str(error)) from None
-
-
-def _int_of_number(text: str) -> int:
-    if not _NUMBER.fullmatch(text):
+    found = _NUMBER.fullmatch(text)
+    if found is None:
         raise Mismatch
-    exponent = re.split("[eE]", text)[1:]
-    if len(text) > _LARGEST_EXPONENT or (exponent and abs(int(exponent[0])) > _LARGEST_EXPONENT):
+    if len(text) > _MOST_DIGITS or abs(int(found["exponent"] or 0)) > _LARGEST_EXPONENT:
         raise Mismatch("too large")
     # Not through float: int(float("1e23")) is 99999999999999991611392.
     number = Decimal(text)
     if number != number.to_integral_value():
         raise Mismatch
     return int(number)
-
-
-def _index(content: Any) -> int:
-    try:
-        return operator.index(content)
-    except TypeError:
-        raise Mismatch from None

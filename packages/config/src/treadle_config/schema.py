@@ -1,76 +1,66 @@
 """From declared types to plans; what cannot serve is found here, with the field's path."""
 
 import collections.abc
-import datetime as dt
-import enum
+import contextlib
 import inspect
+import sys
 import types
 import typing
-from collections.abc import Callable, Mapping
-from pathlib import PurePath
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from attrs import NOTHING
 
 from treadle_config import leaves
-from treadle_config.declared_fields import (
-    ClassPlan,
-    DeclaredField,
-    FieldPlan,
-    declared_fields,
-    is_class,
-    is_frozen,
-    module_names,
-    planned,
-)
 from treadle_config.errors import SchemaError
+from treadle_config.fields import Field, Fields, fields_of, has_field, is_class, is_frozen
+from treadle_config.foreign import Foreign
 from treadle_config.link_checks import check_links
-from treadle_config.plans import (
-    Alternatives,
-    Choice,
-    Dictionary,
-    Items,
-    Leaf,
-    Plan,
-    Tuple,
-    mapping_of,
-    sequence_of,
-)
+from treadle_config.plans import Choice, Dictionary, Items, Leaf, Plan
 from treadle_config.tags import TAG_KEY, subclasses
 from treadle_config.tree import join
 
-_SIMPLE: dict[Any, Leaf] = {
+_SCALARS: dict[Any, Leaf] = {
     int: leaves.INT,
     float: leaves.FLOAT,
     bool: leaves.BOOL,
     str: leaves.STR,
     Any: leaves.ANYTHING,
     object: leaves.ANYTHING,
-    dt.date: leaves.datetime_leaf(dt.date),
-    dt.datetime: leaves.datetime_leaf(dt.datetime),
 }
-_SEQUENCES: dict[Any, tuple[type, str]] = {
-    list: (list, "list"),
-    collections.abc.Sequence: (list, "list"),
-    set: (set, "set"),
-    frozenset: (frozenset, "frozenset"),
-    tuple: (tuple, "tuple"),
+_SEQUENCES: dict[Any, type] = {
+    list: list,
+    collections.abc.Sequence: list,
+    set: set,
+    frozenset: frozenset,
+    tuple: tuple,
 }
+_MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
 
 
 class Schema:
-    """Plans of types and classes, each made once.
+    """Plans of types and classes, each made once."""
 
-    `names` are what annotations of local classes may refer to: the caller's locals.
-    """
-
-    def __init__(self, hooks: Mapping[type, Leaf]) -> None:
-        self.names: Mapping[str, Any] = {}
+    def __init__(self, hooks: Mapping[type, Leaf], foreign: Foreign) -> None:
         self._hooks = hooks
-        self._classes: dict[type, ClassPlan] = {}
+        self._foreign = foreign
+        self._names: Mapping[str, Any] = {}
+        self._fields: dict[type, Fields] = {}
         self._checked: set[type] = set()
 
-    def root(self, cls: type) -> Choice:
+    @contextlib.contextmanager
+    def naming(self, names: Mapping[str, Any]) -> Iterator[None]:
+        """Let annotations of local classes refer to names: the caller's locals.
+
+        Only for a while, since a frame's locals keep alive whatever they name.
+        """
+        before, self._names = self._names, names
+        try:
+            yield
+        finally:
+            self._names = before
+
+    def root(self, cls: type) -> Plan:
         """Plan a class and everything it declares.
 
         Raises:
@@ -81,166 +71,193 @@ class Schema:
                 f"{cls!r} is no schema: give an attrs class or a dataclass, not an instance of one"
             )
         self._check(cls, "")
-        return Choice((cls,), None)
+        # The root is not polymorphic: a broken subclass of it somewhere harms nobody.
+        return Plan(cls.__name__, mapping=Choice((cls,), None))
 
-    def of_class(self, cls: type, path: str = "") -> ClassPlan:
-        """Plan one class, without what lies below it."""
-        plan = self._classes.get(cls)
-        if plan is None:
+    def fields_of(self, cls: type, path: str = "") -> Fields:
+        """Plan the fields of one class, without what lies below them."""
+        planned = self._fields.get(cls)
+        if planned is None:
+            planned = fields_of(cls)
             hints = self._hints(cls, path)
-            fields = {
-                one.key: self._field(cls, one, hints, join(path, one.key))
-                for one in declared_fields(cls)
-            }
-            plan = self._classes[cls] = ClassPlan(cls, fields)
-        return plan
+            for one in planned.values():
+                self._plan(cls, one, hints, join(path, one.key))
+            self._fields[cls] = planned
+        return planned
 
     def of_type(self, declared: Any, path: str = "") -> Plan:
         """Plan one type.
 
         Raises:
-            SchemaError: Nothing here reads such a type.
+            SchemaError: Nobody reads such a type.
         """
-        while True:
-            if hasattr(declared, "__supertype__"):  # NewType
-                declared = declared.__supertype__
-            elif hasattr(declared, "__value__"):  # type X = ..., from python 3.12 on
-                declared = declared.__value__
-            else:
-                break
-        origin, arguments = typing.get_origin(declared), typing.get_args(declared)
-        if origin is typing.Annotated:
-            return self.of_type(arguments[0], path)
-        if origin in (typing.Union, types.UnionType):
-            return self._union(arguments, path)
-        if origin is typing.Literal:
-            return leaves.literal_leaf(arguments)
-        if declared is None or declared is types.NoneType:
-            return Alternatives((), None, None, optional=True, expected="null")
-        kind = origin or declared
-        if kind in _SEQUENCES:
-            return self._sequence(kind, arguments, path)
-        if kind in (dict, collections.abc.Mapping, collections.abc.MutableMapping):
-            key, value = arguments or (Any, Any)
-            return self._dictionary(key, value, path)
-        if declared in self._hooks:
-            return self._hooks[declared]
-        if declared in _SIMPLE:
-            return _SIMPLE[declared]
-        if isinstance(declared, type):
-            leaf = _leaf_of_class(declared)
-            if leaf is not None:
-                return leaf
-            if is_class(declared):
-                return self._choice((declared,))
+        plan = self._own_plan(declared, path)
+        if plan is not None:
+            return plan
+        leaf = self._foreign.leaf(declared, path)
+        if leaf is not None:
+            return _of_leaf(leaf)
+        name = declared.__qualname__ if isinstance(declared, type) else str(declared)
         raise SchemaError(
-            f"{path or 'the type'}: nothing reads the type {_type_name(declared)}; "
+            f"{path or 'the type'}: nothing reads the type {name}; "
             "register it with Codecs().register(type, encode, decode)"
         )
+
+    def knows(self, declared: Any) -> bool:
+        """Whether a type is planned here, and not left to others."""
+        try:
+            return self._own_plan(declared, "") is not None
+        except SchemaError:
+            return False
 
     def alternatives(self, choice: Choice) -> dict[str, list[type]]:
         """The classes that a tag may choose, with subclasses defined since, by tag."""
         return subclasses(choice.classes) if choice.tag_key else {"": list(choice.classes)}
 
-    def only_class(self, choice: Choice) -> type | None:
-        """The class that is meant where no tag and no default says which."""
+    def class_of(self, choice: Choice, tag: Any) -> type | None:
+        """The one class that a tag chooses, if it chooses one; a tag in code may be the class.
+
+        Without a tag, the one that is meant where no default says which.
+        """
+        if isinstance(tag, type):
+            return tag
+        if tag is not None:
+            found = self.alternatives(choice).get(str(tag), [])
+            return found[0] if len(found) == 1 else None
         first = choice.classes[0]
         return first if len(choice.classes) == 1 and not inspect.isabstract(first) else None
 
-    def _field(
-        self, cls: type, declared: DeclaredField, hints: Mapping[str, Any], path: str
-    ) -> FieldPlan:
-        declared_type = hints.get(declared.name, declared.type)
-        if declared_type is None and declared.name not in hints:
+    def planned_classes(self, choice: Choice) -> list[Fields]:
+        """The fields of all classes that may be chosen.
+
+        A subclass that somebody defined badly elsewhere is left out: it is an error only for
+        those who choose it.
+        """
+        found = []
+        for cls in (one for classes in self.alternatives(choice).values() for one in classes):
+            with contextlib.suppress(SchemaError):
+                found.append(self.fields_of(cls))
+        return found
+
+    def _plan(self, cls: type, field: Field, hints: Mapping[str, Any], path: str) -> None:
+        declared = hints.get(field.name, field.type)
+        if declared is None and field.name not in hints:
             raise SchemaError(
-                f"{path}: {cls.__name__}.{declared.name} has no type; "
-                f"annotate it, as in `{declared.name}: int`"
+                f"{path}: {cls.__name__}.{field.name} has no type; "
+                f"annotate it, as in `{field.name}: int`"
             )
-        if hasattr(declared.default, "validator") and hasattr(declared.default, "metadata"):
+        if hasattr(field.default, "validator") and hasattr(field.default, "metadata"):
             raise SchemaError(
                 f"{path}: {cls.__name__} is a dataclass, and an attrs field or a link says "
                 "nothing there; make it an attrs class"
             )
-        plan = self.of_type(declared_type, path)
-        field = planned(declared, plan, plan)
-        taken = _parameter_type(field.converter)
+        field.plan = field.given = self.of_type(declared, path)
+        taken = field.taken
         if taken is not NOTHING:
             field.given = self.of_type(taken, path)
-        if field.setting.merge == "append" and sequence_of(plan) is None:
-            raise SchemaError(f'{path}: setting(merge="append") is for lists, not {plan.expected}')
-        if field.setting.merge == "replace" and mapping_of(plan) is None:
-            raise SchemaError(
-                f'{path}: setting(merge="replace") is for mappings, not {plan.expected}'
-            )
-        return field
+        merge, expected = field.setting.merge, field.plan.expected
+        if merge == "append" and field.plan.sequence is None:
+            raise SchemaError(f'{path}: setting(merge="append") is for lists, not {expected}')
+        if merge == "replace" and field.plan.mapping is None:
+            raise SchemaError(f'{path}: setting(merge="replace") is for mappings, not {expected}')
 
     def _hints(self, cls: type, path: str) -> dict[str, Any]:
-        try:
+        with contextlib.suppress(NameError, TypeError):
             return typing.get_type_hints(cls)
-        except (NameError, TypeError):
-            pass
         # A local class under `from __future__ import annotations` names what only its
         # function knows.
+        module = vars(sys.modules[cls.__module__]) if cls.__module__ in sys.modules else {}
         try:
-            return typing.get_type_hints(cls, None, {**module_names(cls), **self.names})
+            return typing.get_type_hints(cls, None, {**module, **self._names})
         except (NameError, TypeError) as error:
             raise SchemaError(
                 f"{path or cls.__name__}: an annotation of {cls.__qualname__} cannot be read "
                 f"({error}); define what it names at module level"
             ) from error
 
+    def _own_plan(self, declared: Any, path: str) -> Plan | None:
+        origin, arguments = typing.get_origin(declared), typing.get_args(declared)
+        kind = origin or declared
+        if declared in self._hooks:
+            return _of_leaf(self._hooks[declared])
+        if hasattr(declared, "__supertype__"):  # NewType
+            own = self._foreign.has_own_hook(declared)
+            return None if own else self.of_type(declared.__supertype__, path)
+        if hasattr(declared, "__value__"):  # type X = ..., from python 3.12 on
+            return self.of_type(declared.__value__, path)
+        if origin is typing.Annotated:
+            return self.of_type(arguments[0], path)
+        if origin in (typing.Union, types.UnionType):
+            return self._union(arguments, path)
+        if origin is typing.Literal:
+            return _of_leaf(leaves.literal_leaf(arguments))
+        if declared in (None, types.NoneType):
+            return Plan("null", optional=True)
+        if declared in _SCALARS:
+            return _of_leaf(_SCALARS[declared])
+        if kind in _SEQUENCES:
+            return self._sequence(_SEQUENCES[kind], arguments, path)
+        if kind in _MAPPINGS:
+            return self._dictionary(*(arguments or (Any, Any)), path=path)
+        leaf = leaves.leaf_of(declared) if isinstance(declared, type) else None
+        if leaf is not None:
+            return _of_leaf(leaf)
+        return _of_mapping(self._choice((declared,))) if is_class(declared) else None
+
     def _choice(self, classes: tuple[type, ...]) -> Choice:
-        if len(classes) == 1:
-            own = any(one.key == TAG_KEY for one in declared_fields(classes[0]))
-            return Choice(classes, None if own else TAG_KEY)
-        return Choice(classes, TAG_KEY)
+        own = len(classes) == 1 and has_field(classes[0], TAG_KEY)
+        return Choice(classes, None if own else TAG_KEY)
 
-    def _sequence(self, kind: Any, arguments: tuple[Any, ...], path: str) -> Plan:
-        make, name = _SEQUENCES[kind]
-        if make is tuple and arguments and (len(arguments) != 2 or arguments[1] is not Ellipsis):
-            items = tuple(self.of_type(one, f"{path}[{i}]") for i, one in enumerate(arguments))
-            inside = ", ".join(item.expected for item in items)
-            return Tuple(items, f"tuple[{inside}]")
-        item = self.of_type(arguments[0] if arguments else Any, f"{path}[]")
-        return Items(item, make, f"{name}[{item.expected}]")
+    def _sequence(self, make: type, arguments: tuple[Any, ...], path: str) -> Plan:
+        fixed = make is tuple and bool(arguments) and arguments[-1] is not Ellipsis
+        if fixed:
+            plans = [self.of_type(one, f"{path}[{i}]") for i, one in enumerate(arguments)]
+        else:
+            plans = [self.of_type(arguments[0] if arguments else Any, f"{path}[]")]
+        items = Items(make, plans, fixed=fixed)
+        return Plan(items.expected, sequence=items)
 
-    def _dictionary(self, key: Any, value: Any, path: str) -> Dictionary:
-        key_plan = self.of_type(key, path)
-        if not isinstance(key_plan, Leaf):
-            raise SchemaError(f"{path}: the keys of a dict are scalars, not {key_plan.expected}")
-        value_plan = self.of_type(value, f"{path}.*")
-        return Dictionary(key_plan, value_plan, f"dict[{key_plan.expected}, {value_plan.expected}]")
+    def _dictionary(self, key: Any, value: Any, *, path: str) -> Plan:
+        keys = self.of_type(key, path)
+        if len(keys.leaves) != 1 or keys.expected != keys.leaves[0].expected:
+            raise SchemaError(f"{path}: the keys of a dict are scalars, not {keys.expected}")
+        return _of_mapping(Dictionary(keys.leaves[0], self.of_type(value, f"{path}.*")))
 
     def _union(self, members: tuple[Any, ...], path: str) -> Plan:
-        optional = any(one is types.NoneType for one in members)
+        optional = types.NoneType in members
         plans = [self.of_type(one, path) for one in members if one is not types.NoneType]
-        classes = tuple(cls for plan in plans if isinstance(plan, Choice) for cls in plan.classes)
-        sequences = [plan for plan in plans if isinstance(plan, Items | Tuple)]
-        mappings: list[Dictionary | Choice] = [p for p in plans if isinstance(p, Dictionary)]
+        if not optional and len(plans) == 1:
+            return plans[0]
+        classes = tuple(
+            cls
+            for plan in plans
+            if isinstance(plan.mapping, Choice)
+            for cls in plan.mapping.classes
+        )
+        mappings: list[Dictionary | Choice] = [
+            plan.mapping for plan in plans if isinstance(plan.mapping, Dictionary)
+        ]
         if classes:
             mappings.append(self._choice(classes))
-        found = tuple(plan for plan in plans if isinstance(plan, Leaf))
+        sequences = [plan.sequence for plan in plans if plan.sequence is not None]
         if len(sequences) > 1 or len(mappings) > 1:
             raise SchemaError(
                 f"{path}: nothing written could tell {' from '.join(p.expected for p in plans)}; "
                 "keep one kind of list and one kind of mapping in a union"
             )
-        if classes and len(classes) > 1:
+        if len(classes) > 1:
             self._check_tags(classes, path)
-        if not optional and len(plans) == 1:
-            return plans[0]
-        said = [plan.expected for plan in plans] + (["null"] if optional else [])
-        return Alternatives(
-            _ordered(found),
-            sequences[0] if sequences else None,
-            mappings[0] if mappings else None,
-            optional=optional,
-            expected=" | ".join(said),
+        return Plan(
+            " | ".join([plan.expected for plan in plans] + ["null"] * optional),
+            leaves=leaves.union_of([leaf for plan in plans for leaf in plan.leaves]),
+            sequence=sequences[0] if sequences else None,
+            mapping=mappings[0] if mappings else None,
+            optional=optional or any(plan.optional for plan in plans),
         )
 
     def _check_tags(self, classes: tuple[type, ...], path: str) -> None:
         for cls in classes:
-            if any(one.key == TAG_KEY for one in declared_fields(cls)):
+            if has_field(cls, TAG_KEY):
                 raise SchemaError(
                     f"{path}: {cls.__name__} has a field named {TAG_KEY}, the key that chooses "
                     "a class of the union; rename the field"
@@ -257,88 +274,42 @@ class Schema:
         """Plan everything that a class declares, and check its defaults and links."""
         if cls in self._checked:
             return
-        plan = self.of_class(cls, path)
+        fields = self.fields_of(cls, path)
         # Added before going down, for classes that contain themselves.
         self._checked.add(cls)
         try:
-            for field in plan.fields.values():
-                below = join(path, field.key)
-                for inner in _classes_within(field.plan):
+            for one in fields.values():
+                below = join(path, one.key)
+                for inner in _classes_within(one.plan):
                     self._check(inner, below)
-                _check_default(field, below)
-                check_links(plan, field, below, self.of_class)
+                _check_default(one, below)
+                check_links(fields, one, below, self.fields_of)
         except SchemaError:
             self._checked.discard(cls)
             raise
 
 
-def _leaf_of_class(cls: type) -> Leaf | None:
-    if issubclass(cls, enum.Enum):
-        return leaves.enum_leaf(cls)
-    if issubclass(cls, PurePath):
-        return leaves.path_leaf(cls)
-    if leaves.has_text_form(cls):
-        return leaves.parsed_leaf(cls)
-    if cls.__module__ == "fractions" and cls.__name__ == "Fraction":
-        return leaves.fraction_leaf(cls)
-    return None
+def _of_leaf(leaf: Leaf) -> Plan:
+    return Plan(leaf.expected, leaves=(leaf,))
 
 
-def _ordered(found: tuple[Leaf, ...]) -> tuple[Leaf, ...]:
-    """Put what takes less text before what takes more: numbers, bools, others, str."""
-    beside: dict[Leaf, tuple[int, Leaf]] = {
-        leaves.INT: (0, leaves.INT),
-        leaves.FLOAT: (1, leaves.FLOAT),
-        leaves.BOOL: (2, leaves.BOOL),
-        leaves.STR: (4, leaves.STR),
-        leaves.ANYTHING: (5, leaves.ANYTHING),
-    }
-    if leaves.INT in found and leaves.FLOAT in found:
-        beside[leaves.INT] = (0, leaves.INT_BESIDE_FLOAT)
-        beside[leaves.FLOAT] = (1, leaves.FLOAT_BESIDE_INT)
-    if leaves.BOOL in found and (leaves.INT in found or leaves.FLOAT in found):
-        beside[leaves.BOOL] = (2, leaves.BOOL_BESIDE_NUMBER)
-    ranked = sorted((beside.get(leaf, (3, leaf)) for leaf in found), key=lambda pair: pair[0])
-    return tuple(leaf for _, leaf in ranked)
+def _of_mapping(mapping: Dictionary | Choice) -> Plan:
+    return Plan(mapping.expected, mapping=mapping)
 
 
 def _classes_within(plan: Plan) -> list[type]:
-    if isinstance(plan, Choice):
-        return list(plan.classes)
-    if isinstance(plan, Alternatives):
-        return [cls for member in plan for cls in _classes_within(member)]
-    if isinstance(plan, Items):
-        return _classes_within(plan.item)
-    if isinstance(plan, Tuple):
-        return [cls for item in plan.items for cls in _classes_within(item)]
-    if isinstance(plan, Dictionary):
-        return _classes_within(plan.value)
-    return []
+    if isinstance(plan.mapping, Choice):
+        found = list(plan.mapping.classes)
+    else:
+        found = [] if plan.mapping is None else _classes_within(plan.mapping.value)
+    inside = () if plan.sequence is None else plan.sequence.plans
+    return found + [cls for item in inside for cls in _classes_within(item)]
 
 
-def _check_default(field: FieldPlan, path: str) -> None:
-    default = field.declared.default
-    if not isinstance(mapping_of(field.plan), Choice) or not is_class(type(default)):
-        return
-    cls = type(default)
-    if not is_frozen(cls):
+def _check_default(field: Field, path: str) -> None:
+    cls = type(field.default)
+    if isinstance(field.plan.mapping, Choice) and is_class(cls) and not is_frozen(cls):
         raise SchemaError(
             f"{path}: the default is an instance of {cls.__name__}, which can be changed, and "
             f"every config would share it; use factory={cls.__name__}, or freeze the class"
         )
-
-
-def _parameter_type(converter: Callable[..., Any] | None) -> Any:
-    """The declared type of what a converter takes, `NOTHING` where it does not say."""
-    if converter is None or isinstance(converter, type):
-        return NOTHING
-    function = getattr(converter, "converter", converter)
-    try:
-        parameters = list(inspect.signature(function).parameters)
-        return typing.get_type_hints(function).get(parameters[0], NOTHING)
-    except (IndexError, NameError, TypeError, ValueError):
-        return NOTHING
-
-
-def _type_name(declared: Any) -> str:
-    return declared.__qualname__ if isinstance(declared, type) else str(declared)

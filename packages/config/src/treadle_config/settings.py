@@ -1,19 +1,16 @@
 """`setting`: what a schema says about a field or a class beyond its type."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeVar, overload
-
-from attrs import frozen
+from typing import Any, Literal, NamedTuple, TypeVar, overload
 
 _SETTING_KEY = "treadle_config.setting"
-_TAG_ATTRIBUTE = "__treadle_config_tag__"
+TAG_ATTRIBUTE = "__treadle_config_tag__"
 
 Class = TypeVar("Class", bound=type)
 Merge = Literal["append", "replace"]
 
 
-@frozen
-class Setting:
+class Setting(NamedTuple):
     """What `setting` said of one field."""
 
     help: str = ""
@@ -54,7 +51,7 @@ def setting(*, help: str = "", merge: Merge | None = None, tag: str | None = Non
         raise TypeError("setting(tag=...) decorates a class and takes nothing beside the tag")
 
     def name(cls: Class) -> Class:
-        setattr(cls, _TAG_ATTRIBUTE, tag)
+        setattr(cls, TAG_ATTRIBUTE, tag)
         return cls
 
     return name
@@ -64,9 +61,3 @@ def setting_of(metadata: Mapping[Any, Any]) -> Setting:
     """Read what `setting` left in a field's metadata."""
     found = metadata.get(_SETTING_KEY)
     return found if isinstance(found, Setting) else Setting()
-
-
-def tag_of(cls: type) -> str:
-    """The tag that chooses a class; it is not inherited by subclasses."""
-    # Of the class itself: a subclass that is not named takes its own class name.
-    return str(cls.__dict__.get(_TAG_ATTRIBUTE, cls.__name__.lower()))

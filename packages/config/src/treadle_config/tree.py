@@ -1,8 +1,18 @@
 """The tree that every layer becomes: nodes that remember where they were written."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import field, frozen
+
+MOST_NODES = 200_000
+"""Values in a file, aliases counted as often as they are used: far beyond any config, far below
+what hurts (composing a million YAML nodes takes nearly half a gigabyte)."""
+DEEPEST = 100
+"""Levels of nesting in a file; libyaml recurses in C, and 100,000 open brackets end the process."""
+
+NULL_WORDS = frozenset({"", "~", "null", "Null", "NULL"})
+"""What a plain YAML scalar may say for null (YAML 1.2 core schema, 10.3.2)."""
 
 
 class Plain(str):
@@ -17,11 +27,7 @@ class Verbatim(str):
     __slots__ = ()
 
 
-NULL_WORDS = frozenset({"", "~", "null", "Null", "NULL"})
-"""What a plain YAML scalar may say for null (YAML 1.2 core schema, 10.3.2)."""
-
-
-@frozen
+@frozen(slots=False)  # with slots it takes twice as long to make, and each line of a file has one
 class Source:
     """Where a value was written.
 
@@ -33,6 +39,7 @@ class Source:
         name: The file, the variable, the flag, or the layer's name.
         line: The line, counted from 1; 0 where there is none.
         must_win: Whether overriding the value is a problem.
+        order: Its layer and its place there, by which problems are sorted.
     """
 
     kind: str
@@ -78,32 +85,62 @@ class Computed:
         self.value = value
 
 
+class Unreadable(Exception):
+    """What is wrong with a text: the parts of a problem, and its line, 0 where unknown."""
+
+    def __init__(
+        self, hint: str, line: int = 0, path: str = "", *, got: str = "", expected: str = ""
+    ) -> None:
+        super().__init__(hint)
+        self.hint = hint
+        self.line = line
+        self.path = path
+        self.got = got
+        self.expected = expected
+
+
 def nodes_of(value: Any, source: Source) -> Node:
     """Turn mappings and lists of python values into nodes of one source."""
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return Node({key: nodes_of(child, source) for key, child in value.items()}, source)
-    if type(value) is list:
+    if isinstance(value, list):
         return Node([nodes_of(child, source) for child in value], source)
     return Node(value, source)
 
 
+def value_of(content: Any, scalar: Callable[[Any], Any]) -> Any:
+    """What a node holds with all that is below it, each scalar put through a function."""
+    if isinstance(content, dict):
+        return {key: value_of(child.content, scalar) for key, child in content.items()}
+    if isinstance(content, list):
+        return [value_of(child.content, scalar) for child in content]
+    return scalar(content.value if isinstance(content, Computed) else content)
+
+
 def plain_value(node: Node) -> Any:
     """Undo `nodes_of`: plain python values, with every kind of text as `str`."""
-    content = node.content
-    if isinstance(content, dict):
-        return {key: plain_value(child) for key, child in content.items()}
-    if isinstance(content, list):
-        return [plain_value(child) for child in content]
-    if isinstance(content, Computed):
-        return content.value
-    if isinstance(content, Plain) and content in NULL_WORDS:
-        return None
-    return str(content) if isinstance(content, Plain | Verbatim) else content
+
+    def plain(content: Any) -> Any:
+        if is_null(content):
+            return None
+        return str(content) if isinstance(content, Plain | Verbatim) else content
+
+    return value_of(node.content, plain)
+
+
+def is_null(content: Any) -> bool:
+    """Whether a file or code says null; argv has no word for it that is not text as well."""
+    return content is None or (isinstance(content, Plain) and content in NULL_WORDS)
 
 
 def join(path: str, key: object) -> str:
     """Join a dotted path and one more key."""
     return f"{path}.{key}" if path else str(key)
+
+
+def within(path: str, below: str) -> str:
+    """Put a path that begins at a value behind the path of the value."""
+    return f"{path}{below}" if below[:1] in ("", "[") else join(path, below)
 
 
 def shown(content: Any, longest: int = 60) -> str:
@@ -114,7 +151,7 @@ def shown(content: Any, longest: int = 60) -> str:
         return "a mapping"
     if isinstance(content, list):
         return "a list"
-    if content is None or (isinstance(content, Plain) and content in NULL_WORDS):
+    if is_null(content):
         return "null"
     if isinstance(content, Plain | Verbatim) and content.isprintable() and content.strip():
         text = str(content)

@@ -11,28 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 from treadle_config.errors import MissingExtra
-from treadle_config.limits import DEEPEST, MOST_NODES
-from treadle_config.tree import Node, Plain, Source
+from treadle_config.tree import DEEPEST, MOST_NODES, Node, Plain, Source, Unreadable
 
 _LEFT_ALONE = "treadle:as-written"
 _STR = "tag:yaml.org,2002:str"
-
-
-class NotYaml(Exception):
-    """Text that is no YAML, or none that is read here; `line` is 0 where unknown."""
-
-    def __init__(self, reason: str, line: int) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.line = line
-
-
-class DuplicateKey(NotYaml):
-    """A key that one mapping has twice; `path` leads to it."""
-
-    def __init__(self, path: str, reason: str, line: int) -> None:
-        super().__init__(reason, line)
-        self.path = path
 
 
 def read_yaml(data: bytes, name: str, source_at: Callable[[int], Source]) -> Node | None:
@@ -45,7 +27,7 @@ def read_yaml(data: bytes, name: str, source_at: Callable[[int], Source]) -> Nod
 
     Raises:
         MissingExtra: PyYAML is not installed.
-        NotYaml: It is none, or uses what is refused: tags, aliases of themselves, keys that
+        Unreadable: It is none, or uses what is refused: tags, aliases of themselves, keys that
             are no scalars, a key twice, a second document, or too many levels or values.
     """
     try:
@@ -59,9 +41,7 @@ def read_yaml(data: bytes, name: str, source_at: Callable[[int], Source]) -> Nod
     try:
         root = composer.get_single_node()
     except yaml.YAMLError as error:
-        raise NotYaml(*_explained(error)) from None
-    finally:
-        composer.dispose()
+        raise Unreadable(*_explained(error)) from None
     return None if root is None else _Walk(source_at).node(root, ())
 
 
@@ -98,15 +78,12 @@ class _LeaveAlone:
         self._depth += 1
         self._nodes += 1
         if self._depth > DEEPEST + 1:
-            raise NotYaml(f"nested more than {DEEPEST} levels deep", 0)
+            raise Unreadable(f"nested more than {DEEPEST} levels deep", 0)
         if self._nodes > MOST_NODES:
-            raise NotYaml(f"more than {MOST_NODES} values", 0)
+            raise Unreadable(f"more than {MOST_NODES} values", 0)
 
     def ascend_resolver(self) -> None:
         self._depth -= 1
-
-    def dispose(self) -> None:
-        """Let go of nothing: the parser of libyaml holds no state of its own."""
 
 
 class _Walk:
@@ -121,16 +98,16 @@ class _Walk:
         line = node.start_mark.line + 1
         self._nodes += 1
         if self._nodes > MOST_NODES:
-            raise NotYaml(f"more than {MOST_NODES} values, aliases included", line)
+            raise Unreadable(f"more than {MOST_NODES} values, aliases included", line)
         if len(path) > DEEPEST:
-            raise NotYaml(f"nested more than {DEEPEST} levels deep", line)
+            raise Unreadable(f"nested more than {DEEPEST} levels deep", line)
         source = self._source_at(line)
         if node.id == "scalar":
             return Node(_scalar(node, line), source)
         if node.tag != _LEFT_ALONE:
             raise _tag_refused(node, line)
         if id(node) in self._open:
-            raise NotYaml("an alias stands within what it names", line)
+            raise Unreadable("an alias stands within what it names", line)
         self._open.add(id(node))
         if node.id == "sequence":
             items = [
@@ -149,16 +126,15 @@ class _Walk:
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
             if key_node.id != "scalar":
-                raise NotYaml("a key is a list or a mapping; write a scalar", line)
+                raise Unreadable("a key is a list or a mapping; write a scalar", line)
             key = str(_scalar(key_node, line))
             if key == "<<" and not key_node.style:
                 merged.append(value_node)
                 continue
             if key in lines:
                 where = ".".join((*path, key)).replace(".[", "[")
-                raise DuplicateKey(
-                    where, f"it is given on line {lines[key]} and again on line {line}", line
-                )
+                twice = f"it is given on line {lines[key]} and again on line {line}"
+                raise Unreadable(twice, line, where, got="a second", expected="one value")
             lines[key] = line
             entries[key] = self.node(value_node, (*path, key))
         for value_node in merged:
@@ -172,7 +148,9 @@ class _Walk:
         for one in node.value if node.id == "sequence" else [node]:
             made = self.node(one, (*path, "<<"))
             if not isinstance(made.content, dict):
-                raise NotYaml("<< takes a mapping or a list of mappings", node.start_mark.line + 1)
+                raise Unreadable(
+                    "<< takes a mapping or a list of mappings", node.start_mark.line + 1
+                )
             for key, child in made.content.items():
                 found.setdefault(key, child)
         return found
@@ -186,8 +164,8 @@ def _scalar(node: Any, line: int) -> str:
     return str(node.value) if node.style else Plain(node.value)
 
 
-def _tag_refused(node: Any, line: int) -> NotYaml:
-    return NotYaml(f"the tag {node.tag} is not read; the declared type decides", line)
+def _tag_refused(node: Any, line: int) -> Unreadable:
+    return Unreadable(f"the tag {node.tag} is not read; the declared type decides", line)
 
 
 def _explained(error: Any) -> tuple[str, int]:

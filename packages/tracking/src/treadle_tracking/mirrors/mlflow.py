@@ -58,8 +58,6 @@ __all__ = ["MLflowMirror"]
 
 UID_TAG = "treadle.uid"
 GROUP_TAG = "treadle.group"
-# What MLflow's pages are told when somebody chooses "Model training" there; without it they show those for chat traces.
-EXPERIMENT_KIND = {"mlflow.experimentKind": "custom_model_development"}
 # `mlflow.utils.validation`: MAX_PARAM_VAL_LENGTH, MAX_TAG_VAL_LENGTH. Longer ones are cut there without a word.
 PARAM_LENGTH = 6000
 TAG_LENGTH = 8000
@@ -194,8 +192,7 @@ class MLflowMirror:
         experiment = client.get_experiment_by_name(name)
         if experiment is None:
             try:
-                location = self._artifact_location(name)
-                return str(client.create_experiment(name, location, tags=EXPERIMENT_KIND))
+                return str(client.create_experiment(name, self._artifact_location(name)))
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
