@@ -87,6 +87,7 @@ WRONG = {
     "a bare number for a length": (["--until", "5"], ["--until", "5 epochs"]),
     "a mistyped number": (["--data.batch_size", "3O"], ["--data.batch_size", "int", "3O"]),
     "a number out of range": (["--data.batch_size", "-1"], ["data.batch_size", "-1"]),
+    "a number without end": (["--optim.lr", "inf"], ["--optim.lr", "inf"]),
     "a missing file": (["--config", "gone.yaml"], ["gone.yaml"]),
     "a missing value": (["--until"], ["--until"]),
     "an unknown backend": (["--track", "tensorbord:x"], ["tensorbord", "tensorboard:"]),

@@ -1,5 +1,7 @@
 """What can be said to the demo: its whole configuration, as one frozen object."""
 
+from math import inf
+
 from attrs import field, frozen, validators
 
 from treadle_config import link, linked, setting
@@ -25,10 +27,14 @@ class Optim:
     """AdamW."""
 
     lr: float = field(
-        default=1e-3, validator=validators.gt(0), metadata=setting(help="learning rate")
+        default=1e-3,
+        validator=[validators.gt(0), validators.lt(inf)],
+        metadata=setting(help="learning rate"),
     )
     weight_decay: float = field(
-        default=0.01, validator=validators.ge(0), metadata=setting(help="decoupled weight decay")
+        default=0.01,
+        validator=[validators.ge(0), validators.lt(inf)],
+        metadata=setting(help="decoupled weight decay"),
     )
 
 
