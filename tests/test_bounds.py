@@ -21,7 +21,7 @@ def test_bounds_admit_the_current_versions(projects: dict[str, dict[str, Any]]) 
         if need.name in versions and versions[need.name] not in need.specifier
     ]
 
-    assert refused == []
+    assert [] == refused
 
 
 def test_bounds_end_before_the_next_minor(projects: dict[str, dict[str, Any]]) -> None:
@@ -35,7 +35,7 @@ def test_bounds_end_before_the_next_minor(projects: dict[str, dict[str, Any]]) -
                 if f"{major}.{int(minor) + 1}.0" in need.specifier:
                     open_ended.append(f"{project['name']} asks for {need}")
 
-    assert open_ended == []
+    assert [] == open_ended
 
 
 def test_only_the_umbrella_names_siblings(projects: dict[str, dict[str, Any]]) -> None:

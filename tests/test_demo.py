@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from treadle.demo.command import demo as call_demo
 from treadle_tracking import open_runs
 
 
@@ -28,7 +29,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = demo(cwd=home)
     (home / "stdout").write_text(done.stdout)
     (home / "stderr").write_text(done.stderr)
-    assert done.returncode == 0, done.stderr
+    assert 0 == done.returncode, done.stderr
     return home
 
 
@@ -60,11 +61,11 @@ def test_the_demo_leaves_a_whole_run(home: Path) -> None:
     """The run has its parameters, typed, its curves, a figure and the trained weights."""
     [run] = open_runs(f"tensorboard:{home / 'runs'}")
 
-    assert run.status == "FINISHED"
-    assert run.experiment == "digits"
-    assert run.params["data"] == {"batch_size": 32, "held_out": 360}
-    assert run.params["optim"] == {"lr": 1e-3, "weight_decay": 0.01}
-    assert run.params["until"] == "10 epochs"
+    assert "FINISHED" == run.status
+    assert "digits" == run.experiment
+    assert {"batch_size": 32, "held_out": 360} == run.params["data"]
+    assert {"lr": 1e-3, "weight_decay": 0.01} == run.params["optim"]
+    assert "10 epochs" == run.params["until"]
     assert list(range(45, 451, 45)) == [step for step, _ in run.history("val/accuracy")]
     assert list(range(50, 451, 50)) == [step for step, _ in run.history("train/loss")]
     assert {"model.pt"} == set(run.artifacts)
@@ -75,10 +76,10 @@ def test_help_is_made_from_the_schema(tmp_path: Path) -> None:
     """`--help` names every field with its default, and runs nothing."""
     done = demo("--help", cwd=tmp_path)
 
-    assert done.returncode == 0
+    assert 0 == done.returncode
     for flag in ["--data.batch_size", "--optim.lr", "--until", "--track", "--device", "--config"]:
         assert flag in done.stdout.replace("-size", "_size")
-    assert list(tmp_path.iterdir()) == []
+    assert [] == list(tmp_path.iterdir())
 
 
 WRONG = {
@@ -107,11 +108,11 @@ def test_bad_input_is_one_message(case: str, tmp_path: Path) -> None:
     arguments, named = WRONG[case]
     done = demo(*arguments, cwd=tmp_path)
 
-    assert done.returncode == 2, done.stderr
-    assert done.stdout == ""
+    assert 2 == done.returncode, done.stderr
+    assert "" == done.stdout
     assert "Traceback" not in done.stderr
-    assert [word for word in named if word not in done.stderr] == []
-    assert list(tmp_path.iterdir()) == []
+    assert [] == [word for word in named if word not in done.stderr]
+    assert [] == list(tmp_path.iterdir())
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
@@ -119,7 +120,7 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "train.yaml").write_text("data:\n  batch_size: many\n")
     done = demo("--config", "train.yaml", "--optim.lr", "fast", cwd=tmp_path)
 
-    assert done.returncode == 2
+    assert 2 == done.returncode
     assert "train.yaml:2" in done.stderr
     assert "--optim.lr" in done.stderr
 
@@ -131,9 +132,21 @@ def test_the_command_line_beats_the_file(tmp_path: Path) -> None:
     done = demo(*arguments, cwd=tmp_path)
     [run] = open_runs(f"tensorboard:{tmp_path / 'logs'}")
 
-    assert (done.returncode, done.stderr) == (0, "")
-    assert run.params["optim"] == {"lr": 3e-3, "weight_decay": 0.01}
-    assert [step for step, _ in run.history("val/loss")] == [45]
+    assert (0, "") == (done.returncode, done.stderr)
+    assert {"lr": 3e-3, "weight_decay": 0.01} == run.params["optim"]
+    assert [45] == [step for step, _ in run.history("val/loss")]
+
+
+def test_a_dict_is_a_layer_below_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Called from python, a dict says everything that a file could, and flags override it."""
+    monkeypatch.chdir(tmp_path)
+    values = {"until": "1 step", "track": ["tensorboard:logs"], "optim": {"lr": 2e-3}, "seed": 1}
+    call_demo(["--seed", "2"], values)
+    [run] = open_runs("tensorboard:logs")
+
+    assert (2e-3, 2) == (run.params["optim"]["lr"], run.params["seed"])
 
 
 def test_the_learning_rate_follows_the_batch_size(tmp_path: Path) -> None:
@@ -143,5 +156,5 @@ def test_the_learning_rate_follows_the_batch_size(tmp_path: Path) -> None:
     )
     [run] = open_runs(f"tensorboard:{tmp_path / 'logs'}")
 
-    assert (done.returncode, done.stderr) == (0, "")
-    assert run.params["optim"]["lr"] == 2e-3
+    assert (0, "") == (done.returncode, done.stderr)
+    assert 2e-3 == run.params["optim"]["lr"]

@@ -67,8 +67,8 @@ def test_a_wheel_asks_for_what_it_needs(package: str, wheels: dict[str, Path]) -
 
     assert NEEDS[package] == {need for need in required if "extra ==" not in need}
     assert EXTRAS[package] == set(metadata.get_all("Provides-Extra", []))
-    assert metadata["Requires-Python"] == ">=3.11"
-    assert metadata["License-Expression"] == "Apache-2.0"
+    assert ">=3.11" == metadata["Requires-Python"]
+    assert "Apache-2.0" == metadata["License-Expression"]
 
 
 @pytest.mark.parametrize("package", NEEDS)

@@ -51,6 +51,6 @@ def test_an_interrupted_run_is_killed_everywhere(
 
     assert "Traceback" not in said
     assert code == returned
-    assert run.status == "KILLED"
-    assert statuses == [("KILLED",)]
+    assert "KILLED" == run.status
+    assert [("KILLED",)] == statuses
     assert (len(run.history("train/loss")),) == points
