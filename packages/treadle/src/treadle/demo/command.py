@@ -39,7 +39,7 @@ def _train(config: Config) -> None:
     if not all(map(find_spec, ["matplotlib", "sklearn"])):
         raise MissingExtra("the demo", "demo")
     # Here, and not above: a mistyped flag need not wait for torch.
-    from treadle.demo.recipe import follow, prepare
+    from treadle.demo.recipe import follow, one_thread, prepare
 
     recipe = prepare(config)
     # What the run says of itself in other places would only be columns that always differ.
@@ -50,7 +50,7 @@ def _train(config: Config) -> None:
     }
     run = start_run(config.track, experiment=config.experiment, name=config.name, params=params)
     try:
-        with run:
+        with run, one_thread():
             validated = follow(recipe, config, run)
     except KeyboardInterrupt:
         sys.stderr.write(
