@@ -72,6 +72,21 @@ def test_the_demo_leaves_a_whole_run(home: Path) -> None:
     assert {"misclassified"} == set(run.images)
 
 
+def test_a_reader_that_leaves_does_not_end_the_training(tmp_path: Path) -> None:
+    """Piped into `head`, the demo trains to its end, without a traceback."""
+    command = (
+        f"{sys.executable} -m treadle demo --until '2 epochs' --track tensorboard:runs | head -1"
+    )
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    [run] = open_runs(f"tensorboard:{tmp_path / 'runs'}")
+
+    assert "" == done.stderr
+    assert "FINISHED" == run.status
+    assert [45, 90] == [step for step, _ in run.history("val/loss")]
+
+
 def test_help_is_made_from_the_schema(tmp_path: Path) -> None:
     """`--help` names every field with its default, and runs nothing."""
     done = demo("--help", cwd=tmp_path)
@@ -89,6 +104,8 @@ WRONG = {
     "a mistyped number": (["--data.batch_size", "3O"], ["--data.batch_size", "int", "3O"]),
     "a number out of range": (["--data.batch_size", "-1"], ["data.batch_size", "-1"]),
     "a number without end": (["--optim.lr", "inf"], ["--optim.lr", "inf"]),
+    "a seed beyond 64 bits": (["--seed", "99999999999999999999"], ["--seed"]),
+    "a length that is not counted": (["--until", "9 tokens"], ["--until", "tokens", "records"]),
     "a missing file": (["--config", "gone.yaml"], ["gone.yaml"]),
     "a missing value": (["--until"], ["--until"]),
     "an unknown backend": (["--track", "tensorbord:x"], ["tensorbord", "tensorboard:"]),

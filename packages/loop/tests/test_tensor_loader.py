@@ -175,3 +175,10 @@ def test_what_cannot_be_is_refused(make, kind, expected):
         make()
 
     assert expected == str(caught.value)
+
+
+def test_a_batch_may_be_larger_than_the_data():
+    """However large a batch may be, there is one with all records."""
+    loader = TensorLoader(torch.arange(5.0), batch_size=10**30, shuffle=True, seed=0)
+
+    assert [[5]] == [[len(batch[0]) for batch in loader]]

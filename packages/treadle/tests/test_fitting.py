@@ -1,5 +1,6 @@
 """`fit`, and what it says."""
 
+import io
 import subprocess
 import sys
 from collections.abc import Callable
@@ -68,6 +69,26 @@ def test_a_bar_without_tqdm_is_an_error(
     assert ("progress=True needs the extra 'progress': pip install 'treadle[progress]'") == str(
         caught.value
     )
+
+
+def test_lines_that_nobody_reads_do_not_end_a_training(
+    make_engine: MakeEngine, loader: TensorLoader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipe that is closed, or no stdout and stderr at all, leave the training as it is."""
+    pytest.importorskip("tqdm", reason="needs the extra treadle[progress]")
+
+    class Closed(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stdout", Closed())
+    first = fit(make_engine(), loader, until="3 epochs", progress=True)
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    second = fit(make_engine(), loader, until="3 epochs", progress=True)
+    monkeypatch.undo()
+
+    assert 39 == first.outcome.counts.steps == second.outcome.counts.steps
 
 
 @pytest.mark.parametrize(

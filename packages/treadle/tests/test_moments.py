@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from treadle.errors import NotByName
+from treadle.errors import TreadleError
 from treadle.moments import training
 from treadle_loop import Engine, TensorLoader
 from treadle_units import EmptyEpoch, Every, MissingUnit
@@ -106,15 +106,23 @@ def test_a_pass_that_ends_is_told_with_its_counts(
     assert [(100, 13, 4), (64, 8, 2)] == [(t.records, t.batches, t.steps) for t in trained]
 
 
-def test_it_can_be_stopped_from_the_body(make_engine: MakeEngine, loader: TensorLoader) -> None:
-    """A stop makes the moment at hand the last one."""
+def test_it_can_be_stopped_from_the_body(
+    make_engine: MakeEngine, loader: TensorLoader, recorder: Any
+) -> None:
+    """A stop makes the moment at hand the last one, and what is due at the end is done."""
     steps = 0
-    for moment in training(make_engine(), loader, until="2 epochs"):
-        steps = moment.schedule.progress.steps
-        if steps == 5:
-            moment.schedule.stop("enough")
+    with recorder.start() as run:
+        for moment in training(
+            make_engine(), loader, {"val": loader}, until="2 epochs", log="4 steps", run=run
+        ):
+            steps = moment.schedule.progress.steps
+            if steps == 6:
+                moment.schedule.stop("enough")
+    record = recorder.read()
 
-    assert 5 == steps
+    assert 6 == steps
+    assert [4, 6] == [step for step, _ in record.history("train/loss")]
+    assert [6] == [step for step, _ in record.history("val/loss")]
 
 
 def test_a_loader_without_a_length_is_trained_on(make_engine: MakeEngine) -> None:
@@ -151,17 +159,47 @@ def test_an_empty_loader_is_an_error(make_engine: MakeEngine) -> None:
         list(training(make_engine(), [], until="1 step"))
 
 
-def test_validation_without_names_is_an_error(
-    make_engine: MakeEngine, loader: TensorLoader
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (
+            {"validation": [1]},
+            (
+                "validation is a list, and loaders by name were expected, since the name is part of "
+                'what is logged: write {"val": loader} for val/loss'
+            ),
+        ),
+        (
+            {"validation": {"train": []}},
+            (
+                "a validation loader is named 'train', and train/loss is what the steps are logged as; "
+                "give it another name, such as 'train_eval'"
+            ),
+        ),
+        (
+            {"validation": {"": []}},
+            "a validation loader is named '', and a text was expected, such as 'val' for val/loss",
+        ),
+        (
+            {"run": "tensorboard:runs"},
+            "run is a str, and a Run was expected: with start_run('tensorboard:runs') as run: ...",
+        ),
+        (
+            {"engine": []},
+            "the engine is a list, and an Engine was expected first: (engine, loader, ...)",
+        ),
+    ],
+    ids=["loader", "train", "nameless", "run", "engine"],
+)
+def test_what_is_easily_mixed_up_is_named_at_once(
+    change: dict[str, Any], expected: str, make_engine: MakeEngine, loader: TensorLoader
 ) -> None:
-    """A validation loader without a name is refused, with the way to give it one."""
-    with pytest.raises(NotByName) as caught:
-        list(training(make_engine(), loader, loader, until="1 step"))  # type: ignore[arg-type]
+    """A wrong argument is an error at the call, before anything is trained."""
+    arguments: dict[str, Any] = {"engine": make_engine(), "loader": loader, "until": "1 step"}
+    with pytest.raises(TreadleError) as caught:
+        training(**{**arguments, **change})
 
-    assert (
-        "validation is a TensorLoader, and loaders by name were expected, since the name is part "
-        'of what is logged: write {"val": loader} for val/loss'
-    ) == str(caught.value)
+    assert expected == str(caught.value)
 
 
 def test_a_length_without_a_unit_is_an_error(make_engine: MakeEngine, loader: TensorLoader) -> None:

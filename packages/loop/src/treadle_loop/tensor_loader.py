@@ -114,7 +114,9 @@ class TensorLoader:
         order = shuffled(self._records, seed=self.seed, epoch=epoch)[start:stop]
         # One permutation a device, moved once a pass.
         orders = {device: order.to(device) for device in {t.device for t in self.tensors}}
-        pieces = [orders[tensor.device].split(size) for tensor in self.tensors]
+        # No more than there is: split() takes 64 bits.
+        most = min(size, self._records)
+        pieces = [orders[tensor.device].split(most) for tensor in self.tensors]
         for piece in zip(*pieces, strict=True):
             yield tuple(
                 tensor.index_select(0, index)

@@ -1,5 +1,7 @@
 """The `treadle` command: which words it knows, and where each leads."""
 
+import errno
+import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -21,9 +23,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
         _dispatch(words)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         sys.stderr.write("treadle: interrupted\n")
         sys.exit(130)  # what a shell gives for SIGINT
+    except BrokenPipeError:  # `treadle ... | head`
+        _abandon_stdout()
+        sys.exit(141)  # what a shell gives for SIGPIPE
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        sys.stderr.write(f"treadle: {error.strerror}\n")
+        _abandon_stdout()
+        sys.exit(1)
+
+
+def _abandon_stdout() -> None:
+    """Let what cannot be written go: the interpreter flushes once more when it ends, and would say so on stderr."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dispatch(words: Sequence[str]) -> None:

@@ -14,11 +14,9 @@ class MissingExtra(TreadleError):
         )
 
 
-class NotByName(TreadleError):
-    """Validation loaders are given without names."""
+class WrongArgument(TreadleError, TypeError):
+    """An argument is of another kind than the one that was expected."""
 
-    def __init__(self, given: object) -> None:
-        super().__init__(
-            f"validation is a {type(given).__name__}, and loaders by name were expected, since the "
-            'name is part of what is logged: write {"val": loader} for val/loss',
-        )
+
+class ReservedName(TreadleError, ValueError):
+    """A validation loader has a name under which its results cannot be logged."""

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from treadle.errors import NotByName
+from treadle.arguments import check_arguments
 from treadle_loop import Engine, EpochResult, Totals, Update
 from treadle_tracking import Run, start_run
-from treadle_units import At, Every, Length, Limit, Schedule, Seconds
+from treadle_units import At, Every, Limit, Schedule
 
-Trigger = At | Every | Length | Seconds | str
+Trigger = At | Every | Limit | str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,8 +19,8 @@ class Moment:
 
     Attributes:
         update: The step: its loss, on the device, and its counts.
-        schedule: Counts of the whole training in `.progress`; `.stop(reason)` makes this the last moment, and
-            nothing more is validated or logged.
+        schedule: Counts of the whole training in `.progress`; `.stop(reason)` makes this the last moment, and what is
+            due at the end is done before the loop ends.
         due: Which of `"validate"` and `"log"` were due here.
         trained: The pass that this step ends, or what there was of it where the training ends here; else None.
         validated: The results by loader, where validation was due; else empty.
@@ -49,14 +49,14 @@ def training(
     At each step, in this order: validate, log, yield.
     The run gets `train/loss`, the engine's metrics as `train/…`, `train/grad_norm` where it is measured, and `lr`,
     as they were for the step at which logging was due; and for each validation loader `<name>/loss` and its metrics.
-    Their step is the number of optimizer steps so far.
+    Their step is the number of optimizer steps of this training so far.
 
     Args:
         engine: What trains.
         loader: Yields batches; it is passed over as often as needed.
         validation: Loaders by name.
         until: When to stop: reached, and never overshot by more than one optimizer step.
-        validate: How often to validate, and at the end. A trigger of your own is taken as it is.
+        validate: How often to validate, and at the end: a length, or a time. A trigger of your own is taken as it is.
         log: How often to log, and at the end, likewise. Logging waits for the device.
         run: Where it is recorded; nowhere if None. It is not closed here.
         batches_per_epoch: How many batches a pass has, for lengths such as half an epoch on a loader that does not
@@ -66,20 +66,44 @@ def training(
         A `Moment` for each optimizer step.
 
     Raises:
-        NotByName: `validation` is a loader instead of loaders by name.
+        WrongArgument: One of them is something else, such as a loader for loaders by name.
+        ReservedName: A validation loader is called `train`, or has no name.
         UnitsError: A length cannot be read, or the data ends before the limit; see `Schedule`.
         LoopError: A step cannot be trained on; see `Engine`.
     """
-    if validation is not None and not isinstance(validation, Mapping):
-        raise NotByName(validation)
-    run = start_run(None) if run is None else run
+    check_arguments(engine, validation, run)
     schedule = Schedule(
         until,
         batches_per_epoch=batches_per_epoch or length_of(loader),
         validate=_also_at_end(validate) if validation else None,
         log=_also_at_end(log),
     )
+    return _moments(engine, loader, validation or {}, schedule, run or start_run(None))
+
+
+def _moments(
+    engine: Engine,
+    loader: Iterable[Any],
+    validation: Mapping[str, Iterable[Any]],
+    schedule: Schedule,
+    run: Run,
+) -> Iterator[Moment]:
     rates = _learning_rates(engine)
+
+    def act(due: tuple[str, ...], update: Update) -> dict[str, EpochResult]:
+        step = schedule.progress.steps
+        validated = {}
+        if "validate" in due:
+            for name, held_out in validation.items():
+                result = validated[name] = engine.test_epoch(held_out, verb="validated")
+                run.log(_named(name, {"loss": result.loss, **result.metrics}), step=step)
+        if "log" in due:
+            values = {"loss": update.loss, **update.metrics}
+            if update.grad_norm is not None:
+                values["grad_norm"] = update.grad_norm
+            run.log(_named("train", values) | rates, step=step)
+        return validated
+
     while True:
         totals, seconds, resumed = Totals(), 0.0, perf_counter()
         for update in engine.updates(loader):
@@ -90,22 +114,11 @@ def training(
                 float(update.loss)  # waits for the device, so that the time is that of the work
             seconds += perf_counter() - resumed
             trained = totals.result("trained", seconds) if ends else None
-            validated = {}
-            if validation and "validate" in due:
-                validated = {
-                    name: engine.test_epoch(held_out, verb="validated")
-                    for name, held_out in validation.items()
-                }
-                for name, result in validated.items():
-                    values = {"loss": result.loss, **result.metrics}
-                    run.log(_named(name, values), step=schedule.progress.steps)
-            if "log" in due:
-                values = {"loss": update.loss, **update.metrics}
-                if update.grad_norm is not None:
-                    values["grad_norm"] = update.grad_norm
-                run.log(_named("train", values) | rates, step=schedule.progress.steps)
+            validated = act(due, update)
             yield Moment(update, schedule, due, trained, validated)
             if schedule.finished:
+                # A stop in the body makes due what is due at the end.
+                act(tuple(name for name in schedule.due() if name not in due), update)
                 return
             rates = _learning_rates(engine)
             resumed = perf_counter()
@@ -123,7 +136,7 @@ def length_of(loader: Iterable[Any]) -> int | None:
 def _also_at_end(trigger: Trigger | None) -> At | Every | None:
     if trigger is None or isinstance(trigger, At | Every):
         return trigger
-    return Every(trigger, at_end=True)
+    return Every(str(trigger), at_end=True)
 
 
 def _learning_rates(engine: Engine) -> dict[str, float]:

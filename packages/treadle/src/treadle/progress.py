@@ -30,14 +30,16 @@ class Narrator:
             total=1.0,
             bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}",
             leave=False,
-            disable=None,  # where stderr is no terminal
+            # tqdm looks at stderr, which a daemon may not have.
+            disable=True if sys.stderr is None else None,
             miniters=0,
         )
         self._next_refresh = 0.0
+        self._is_heard = sys.stdout is not None
 
     def tell(self, moment: Moment) -> None:
         """Say what this moment brought; between results it costs a look at the clock."""
-        if moment.trained is not None or moment.validated:
+        if self._is_heard and (moment.trained is not None or moment.validated):
             self._print(moment)
         if self._bar.disable or monotonic() < self._next_refresh:
             return
@@ -60,8 +62,13 @@ class Narrator:
         for name, result in moment.validated.items():
             which = f" ({name})" if len(moment.validated) > 1 else ""
             lines.append(f"{where}: {result}{which}")
-        for line in lines:
-            self._bar.write(line, file=sys.stdout)
+        try:
+            for line in lines:
+                self._bar.write(line, file=sys.stdout)
+            sys.stdout.flush()
+        except OSError:
+            # Whoever read the lines has gone, or the disk is full. Neither is a reason to end a training.
+            self._is_heard = False
 
 
 def fraction_done(until: Limit, progress: Progress, batches_per_epoch: int | None) -> float:

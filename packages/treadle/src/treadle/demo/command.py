@@ -1,5 +1,6 @@
 """The demo as a command: from a configuration to a trained network and a recorded run."""
 
+import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -47,7 +48,7 @@ def _train(config: Config) -> None:
         name: value
         for name, value in dump(config).items()
         if name not in ("experiment", "name", "track")
-    }
+    } | {"device": str(recipe.device)}
     run = start_run(config.track, experiment=config.experiment, name=config.name, params=params)
     try:
         with run, one_thread():
@@ -62,6 +63,8 @@ def _train(config: Config) -> None:
 
 def report(run: Run, validated: "EpochResult") -> None:
     """Say where everything went, and what opens it."""
+    if sys.stdout is None:
+        return
     right = float(validated.metrics["accuracy"])
     rows = [
         ("run", f"{run.experiment}/{run.name}, {run.status}"),
@@ -78,7 +81,25 @@ def report(run: Run, validated: "EpochResult") -> None:
         *(f"{label:<16}{value}" for label, value in rows),
         "",
         "to look at it:",
-        f"  tensorboard --logdir {shlex.quote(str(run.root))}",
-        *(f"  mlflow ui --backend-store-uri {shlex.quote(uri)}" for uri in run.mirrors),
+        *(f"  {opening}" for opening in openings(run)),
     ]
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def openings(run: Run) -> list[str]:
+    """Give the commands that open the run's pages, as they work where the demo was started."""
+    # Hatch says so of its environments, whose commands are not on the path outside of them.
+    prefix = "hatch run " if "HATCH_ENV_ACTIVE" in os.environ else ""
+    commands = [("tensorboard", f"tensorboard --logdir {shlex.quote(str(run.root))}")]
+    for uri in run.mirrors:
+        if uri.startswith(("http:", "https:")):
+            commands.append(("", uri))
+        else:
+            commands.append(("mlflow-ui", f"mlflow ui --backend-store-uri {shlex.quote(uri)}"))
+    there = {"tensorboard": find_spec("tensorboard"), "mlflow-ui": find_spec("flask"), "": True}
+    return [
+        (prefix if extra else "")
+        + command
+        + ("" if there[extra] else f"  # pip install 'treadle-tracking[{extra}]'")
+        for extra, command in commands
+    ]

@@ -1,11 +1,12 @@
 """What can be said to the demo: its whole configuration, as one frozen object."""
 
 from math import inf
+from typing import Any
 
-from attrs import field, frozen, validators
+from attrs import Attribute, field, frozen, validators
 
 from treadle_config import link, linked, setting
-from treadle_units import Length, Limit, parse
+from treadle_units import Limit, parse
 
 
 @frozen
@@ -13,7 +14,9 @@ class Data:
     """Which images are trained on, and how many at a time."""
 
     batch_size: int = field(
-        default=32, validator=validators.gt(0), metadata=setting(help="records in a batch")
+        default=32,
+        validator=[validators.gt(0), validators.le(1797)],
+        metadata=setting(help="records in a batch"),
     )
     held_out: int = field(
         default=360,
@@ -43,6 +46,16 @@ def scaled_lr(batch_size: int) -> float:
     return 1e-3 * batch_size / 32
 
 
+def counted(_: object, attribute: "Attribute[Any]", limit: Limit | None) -> None:
+    """Refuse a length in what is not counted here, such as tokens: it would never be reached."""
+    units = ["records", "batches", "steps", "epochs", "seconds"]
+    for goal in limit.alternatives if limit else ():
+        if goal.unit not in units:
+            raise ValueError(
+                f"{attribute.name} is in {goal.unit}, and the demo counts {', '.join(units)}"
+            )
+
+
 @frozen
 class Config:
     """The demo: a small convolutional network learns to read handwritten digits."""
@@ -51,12 +64,21 @@ class Config:
     optim: Optim = linked(Optim, lr=link(scaled_lr, "data.batch_size"))
     until: Limit = field(
         default=parse("10 epochs"),
+        validator=counted,
         metadata=setting(help='when to stop: "5 epochs", "400 steps", "2 epochs | 30 s"'),
     )
-    validate: Length = field(
-        default=Length.parse("1 epoch"), metadata=setting(help="how often to validate")
+    validate: Limit | None = field(
+        default=parse("1 epoch"),
+        validator=counted,
+        metadata=setting(
+            help='how often to validate: "2 epochs", "10 s"; --no-validate: at the end'
+        ),
     )
-    log: Length = field(default=Length.parse("50 steps"), metadata=setting(help="how often to log"))
+    log: Limit | None = field(
+        default=parse("50 steps"),
+        validator=counted,
+        metadata=setting(help="how often to log; --no-log: only validations"),
+    )
     track: tuple[str, ...] = field(
         default=("tensorboard:runs", "mlflow:sqlite:///mlflow.db"),
         metadata=setting(help="where runs are recorded"),
@@ -68,4 +90,8 @@ class Config:
     device: str | None = field(
         default=None, metadata=setting(help="cpu, cuda, mps, ...; else the fastest there is")
     )
-    seed: int = field(default=0, metadata=setting(help="of the split, the weights and the order"))
+    seed: int = field(
+        default=0,
+        validator=[validators.ge(0), validators.lt(2**63)],
+        metadata=setting(help="of the split, the weights and the order"),
+    )

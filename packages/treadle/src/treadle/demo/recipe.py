@@ -32,6 +32,7 @@ class Recipe:
     loader: TensorLoader
     validation: TensorLoader
     held_out: Digits  # on the CPU
+    device: torch.device
 
 
 def prepare(config: Config) -> Recipe:
@@ -57,11 +58,11 @@ def prepare(config: Config) -> Recipe:
         model.parameters(), lr=config.optim.lr, weight_decay=config.optim.weight_decay
     )
     step = supervised(functional.cross_entropy, metrics={"accuracy": accuracy})
-    return Recipe(Engine(model, step, optimizer), loader, validation, held_out)
+    return Recipe(Engine(model, step, optimizer), loader, validation, held_out, device)
 
 
 def follow(recipe: Recipe, config: Config, run: Run) -> EpochResult:
-    """Train, and record the digits that are read wrong and the weights; returns the last validation."""
+    """Train, and record the digits that are read wrong and the weights; returns the validation at the end."""
     engine, validation = recipe.engine, recipe.validation
     result = fit(
         engine,
@@ -81,7 +82,7 @@ def follow(recipe: Recipe, config: Config, run: Run) -> EpochResult:
         path = Path(folder) / "model.pt"
         torch.save(weights, path)
         run.artifact(path)
-    return result.validated["val"]
+    return result.validated.get("val") or engine.test_epoch(validation, verb="validated")
 
 
 @contextmanager
@@ -116,7 +117,7 @@ def choose_device(name: str | None) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError):
         # torch's own message may be a page; what it comes to is this.
         raise UnknownDevice(
-            f"--device {name}: not on this machine, which has {', '.join(here)}"
+            f"--device {name!r}: not on this machine, which has {', '.join(here)}"
         ) from None
     return device
 
