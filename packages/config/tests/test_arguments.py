@@ -3,7 +3,7 @@
 import pytest
 from attrs import field, frozen
 
-from treadle_config import SchemaError, load
+from treadle_config import SchemaError, load, resolve, setting
 
 
 @frozen
@@ -113,7 +113,13 @@ def test_each_form_of_a_flag_has_one_meaning(argv, expected):
             ),
         ),
         (["--config="], "cli --config: expected a file, got ''"),
-        (["--"], "cli argv[1]: expected a flag such as --name VALUE, got '--'"),
+        (
+            ["--"],
+            (
+                "cli argv[1]: expected a flag such as --name VALUE, got '--'; "
+                "a lone -- is not used here; leave it out"
+            ),
+        ),
     ],
     ids=lambda one: " ".join(one) if isinstance(one, list) else "",
 )
@@ -173,3 +179,42 @@ def test_argv_is_a_list_of_words(argv):
         load(Outer, argv=argv)
 
     assert f"argv={argv!r}: give a list of words, such as sys.argv[1:]" == str(caught.value)
+
+
+@frozen
+class Adding:
+    runs: list[str] = field(factory=lambda: ["d"], metadata=setting(merge="append"))
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        ("--runs a", "d code a"),
+        ("--runs a --runs b", "d code a b"),
+        ("--runs a --runs b --runs c", "d code a b c"),
+        ('--runs ["a","b"] --runs c', "d code a b c"),
+        ('--runs a --runs ["b"]', "d code b"),
+        ('--runs a --runs ["b"] --runs c', "d code b c"),
+    ],
+)
+def test_a_repeated_flag_of_an_appended_list_adds_each_item_once(argv, expected):
+    """Within argv a list grows flag by flag; it is added to weaker layers once."""
+    actual = resolve(Adding, {"runs": ["code"]}, argv=argv.split())
+
+    assert expected.split() == actual.config.runs
+
+
+def test_a_repeated_flag_below_a_dict_key_adds_each_item_once():
+    """However the key is spelled."""
+
+    @frozen
+    class Holder:
+        by_number: dict[int, Adding] = field(factory=dict)
+
+    actual = load(
+        Holder,
+        {"by_number": {1: {"runs": ["code"]}}},
+        argv=["--by-number.01.runs", "a", "--by-number.01.runs", "b"],
+    )
+
+    assert ["code", "a", "b"] == [one for one in actual.by_number[1].runs if one != "d"]

@@ -1,6 +1,8 @@
 """`run_cli`: help, printed configs, refusals, and the call of main."""
 
+import errno
 import io
+import os
 import subprocess
 import sys
 
@@ -49,7 +51,7 @@ Train a model.
   --optim.lr float            = 0.003 (cli --optim.lr)  step size of the optimizer
   --optim.weight-decay float  = 0.5 (file a.json:1)
   --batch-size int            = 32 (default)  records in a batch
-  --track tuple[str, ...]     = [a] (cli --track)
+  --track list of str         = [a] (cli --track)
   --device str | null         = null (default)
   --config FILE               read settings from this file; may be given again
   --print-config              print the config and stop; =source, =provenance
@@ -313,3 +315,66 @@ def test_a_program_says_its_mistakes_without_a_traceback(written):
         (refused.returncode, refused.stdout, refused.stderr),
         (good.returncode, good.stdout, good.stderr),
     )
+
+
+PROGRAM = """
+from attrs import frozen
+from treadle_config import run_cli
+@frozen
+class Config:
+    text: str = "x" * {length}
+def main(config: Config) -> None:
+    raise AssertionError("called")
+run_cli(main)
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("--help > /dev/full", (1, "x.py: standard output cannot be written: {full}\n")),
+        ("--print-config > /dev/full", (1, "x.py: standard output cannot be written: {full}\n")),
+        ("--help >&-", (0, "")),
+        ("--print-config=source >&-", (0, "")),
+        ("--print-config=provenance >&-", (0, "")),
+        ("--text 2> /dev/full", (2, "")),
+        ("--text 2>&-", (2, "")),
+        ("--help > /dev/full 2>&-", (1, "")),
+    ],
+)
+@pytest.mark.parametrize("length", [1, 100_000])
+def test_an_output_that_cannot_be_written_is_no_traceback(line, expected, length, written):
+    """One line where it can be said, an exit code, and nothing where it is closed."""
+    written("x.py", PROGRAM.format(length=length))
+
+    actual = subprocess.run(
+        ["/bin/sh", "-c", f"{sys.executable} x.py {line}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    code, said = expected
+    assert (code, "", said.format(full=os.strerror(errno.ENOSPC))) == (
+        actual.returncode,
+        actual.stdout,
+        actual.stderr,
+    )
+
+
+@pytest.mark.parametrize("length", [1, 100_000])
+def test_a_pipe_that_nobody_reads_ends_the_program_quietly(length, written):
+    """The exit code is what a shell says of such an end."""
+    written("x.py", PROGRAM.format(length=length))
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    actual = subprocess.run(
+        [sys.executable, "x.py", "--print-config"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writing)
+
+    assert (141, b"") == (actual.returncode, actual.stderr)

@@ -1,5 +1,6 @@
 """Files: YAML and JSON with lines, and everything that can be wrong with them."""
 
+import os
 import subprocess
 import sys
 
@@ -311,3 +312,28 @@ def test_only_our_own_error_leaves_a_yaml_file(text):
         return
 
     assert Holder is type(actual)
+
+
+@pytest.mark.parametrize("name", ["ünï cödé.yaml", "loop.yaml"])
+def test_a_missing_file_is_not_taken_for_just_any_other(name, written, said, tmp_path):
+    """Neither one that shares little but a suffix, nor a link that leads to itself."""
+    written("anch.yaml", "")
+    (tmp_path / "loop.yaml").symlink_to("loop.yaml")
+
+    (actual,) = said(load, Holder, name)
+
+    assert "" == actual.partition(";")[2]
+
+
+def test_what_is_no_file_is_refused_before_it_is_opened(written, said, tmp_path):
+    """A pipe would be waited for without end."""
+    written("a.json", "{}")
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "null.yaml").symlink_to("/dev/null")
+
+    actual = [said(load, Holder, name) for name in ("pipe.json", "null.yaml")]
+
+    assert [
+        [f"file {name}: expected a regular file, got a pipe, a socket or a device"]
+        for name in ("pipe.json", "null.yaml")
+    ] == actual

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from attrs import Factory, define, field, frozen
+from attrs import Factory, define, evolve, field, frozen
 
 from treadle_config import layer, link, load, resolve, setting
 
@@ -357,3 +357,71 @@ def test_lists_of_objects_and_mutable_classes_are_built():
     actual = load(Net, {"layers": [{"width": 3}, {"width": 4, "bias": "off"}]})
 
     assert Net([Layer(3), Layer(4, bias=False)]) == actual
+
+
+@frozen
+class Within:
+    a: int = 0
+    b: int = 1
+
+
+@frozen
+class Whole:
+    inner: Within = Within()
+    size: int = 1
+    half: int = link(lambda size: size // 2, "size")
+    runs: list[str] = field(factory=lambda: ["d"], metadata=setting(merge="append"))
+    table: dict[str, int] = field(factory=lambda: {"d": 1})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        Whole(),
+        Whole(size=4, half=7, runs=[], table={}),
+        Whole(Within(3), runs=["x"], table={"y": 2}),
+    ],
+)
+def test_an_instance_of_the_schema_is_a_code_layer_that_says_everything(given):
+    """Nothing below it shines through, and what is above it wins."""
+    stronger = {"inner": {"a": 9}, "runs": ["more"]}
+
+    actual = [load(Whole, {"size": 8, "runs": ["low"]}, given), load(Whole, given, stronger)]
+
+    assert [given, evolve(given, inner=evolve(given.inner, a=9), runs=[*given.runs, "more"])] == (
+        actual
+    )
+
+
+def test_a_nested_instance_says_its_lists_and_dicts_whole():
+    """Their defaults do not come back, though lists append and dicts merge."""
+
+    @frozen
+    class Outer:
+        whole: Whole = Whole()
+
+    given = Whole(runs=["x"], table={})
+
+    assert Outer(given) == load(Outer, {"whole": given})
+
+
+def test_an_instance_as_a_layer_is_the_source_of_its_values(schemas):
+    """It is attributed to the line that gave it, among the code layers."""
+    resolution = resolve(schemas.Config, {"seed": 1}, schemas.Config(), argv=["--name", "x"])
+
+    assert (7, "code", "cli") == (
+        resolution.config.seed,
+        resolution.source("seed").kind,
+        resolution.source("name").kind,
+    )
+
+
+def test_an_instance_of_another_class_is_no_layer(schemas):
+    """A mistake of the program's, with what it may give instead."""
+    with pytest.raises(TypeError) as caught:
+        load(schemas.Config, schemas.SGD())
+
+    assert (
+        f"{schemas.SGD()!r} is no layer: give a path, a mapping, an instance of Config, "
+        "or layer(name, values, at=...)"
+    ) == str(caught.value)

@@ -95,7 +95,7 @@ def test_a_problem_says_its_parts(schemas):
         ),
         (
             "--precision fp8",
-            "precision (cli --precision): expected one of FP32, BF16, got fp8",
+            "precision (cli --precision): expected one of FP32 (fp32), BF16 (bf16), got fp8",
         ),
         (
             "--data.splits.train much",
@@ -271,3 +271,140 @@ def test_a_choice_without_a_default_asks_for_a_tag(schemas, said):
             "choose one with optim.type: adam, sgd"
         )
     ] == actual
+
+
+@frozen
+class Dense:
+    size: int
+    act: str = "relu"
+
+
+@frozen
+class Model:
+    layers: list[Dense] = field(factory=list)
+
+
+@frozen
+class Momentum:
+    lr: float = 0.1
+    betas: tuple[float, float] = (0.9, 0.999)
+
+
+@frozen
+class Trained:
+    model: Model = Model()
+    optim: Momentum = Momentum()
+
+
+@pytest.mark.parametrize(
+    ("given", "argv", "expected"),
+    [
+        (
+            '{"model": {"layers": [{"size": 1}, {}]}}',
+            (),
+            (
+                "model.layers[1].size: expected int, got nothing; "
+                "it has no default; give it in a file, in code, or within --model.layers"
+            ),
+        ),
+        (
+            '{"model": {"layers": [{"size": 1, "atc": "x"}]}}',
+            (),
+            (
+                "model.layers[0].atc (file a.json:1): expected a field of Dense, got 'atc'; "
+                "did you mean model.layers[0].act?"
+            ),
+        ),
+        (
+            '{"model": {"layers": [{"size": 1, "layer": "x"}]}}',
+            (),
+            "model.layers[0].layer (file a.json:1): expected a field of Dense, got 'layer'",
+        ),
+        (
+            '{"optim.lr": 1}',
+            (),
+            (
+                "optim.lr (file a.json:1): expected a field of Trained, got 'optim.lr'; "
+                "write it nested, `optim:` and below it `lr:`; dotted keys are for code"
+            ),
+        ),
+        (
+            '{"optim.lrr": 1}',
+            (),
+            (
+                "optim.lrr (file a.json:1): expected a field of Trained, got 'optim.lrr'; "
+                "write it nested, `optim:` and below it `lr:`; dotted keys are for code"
+            ),
+        ),
+        (
+            "{}",
+            ("--optim", '{"mom": 3}'),
+            "optim.mom (cli --optim): expected a field of Momentum, got 'mom'",
+        ),
+        (
+            "{}",
+            ("--optim.mom", "3"),
+            "optim.mom (cli --optim.mom): expected the flag of a setting, got '--optim.mom'",
+        ),
+    ],
+)
+def test_a_hint_names_what_is_there(given, argv, expected, written, said):
+    """No flag that does not exist, no key that a file cannot have, no parent for its field."""
+    name = written("a.json", given)
+
+    assert [expected] == said(load, Trained, name, argv=list(argv))
+
+
+@frozen
+class Cosine:
+    steps: int = 10
+
+
+@frozen
+class Constant:
+    rate: float = 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("track: tensorboard:runs\n", "write a list: [tensorboard:runs]"),
+        ("track: my runs\n", 'write a list: ["my runs"]'),
+        ("track: 'no'\n", 'write a list: ["no"]'),
+        ("numbers: 5\n", "write a list: [5]"),
+        ("numbers: 5, 6\n", "write a list"),
+        ("pair: 5\n", "write a list"),
+        ("sched: cosine\n", "write {type: cosine} to choose it"),
+        ("sched: cosin\n", ""),
+        ("until: [50 steps]\n", "write it without the brackets: 50 steps"),
+        ("until: [fifty]\n", "write a span as '10 epochs', not 'fifty'"),
+        ("until: {50: steps}\n", ""),
+    ],
+)
+def test_a_shorthand_is_answered_with_the_right_form(text, hint, schemas, written, said):
+    """A scalar for a list, a tag for an object, and brackets around a text."""
+    pytest.importorskip("yaml", reason="needs the extra treadle-config[yaml]")
+
+    @frozen
+    class Short:
+        track: tuple[str, ...] = ()
+        numbers: list[int] = field(factory=list)
+        pair: tuple[int, int] = (1, 2)
+        sched: Cosine | Constant = Constant()
+        until: schemas.Span = schemas.Span(1, "epochs")  # noqa: RUF009  # it is never changed
+
+    name = written("a.yaml", text)
+
+    (actual,) = said(load, Short, name)
+
+    assert hint == actual.partition("; ")[2]
+
+
+def test_a_tag_for_an_object_is_answered_with_its_flag(said, schemas):
+    """On the command line an object is JSON, and its tag has a flag of its own."""
+    assert [
+        (
+            "optim (cli --optim): expected Adam | SGD as a JSON object, got sgd; "
+            "choose it with optim.type = sgd"
+        )
+    ] == said(load, schemas.Config, argv=["--optim", "sgd"])

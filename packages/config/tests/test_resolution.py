@@ -143,3 +143,16 @@ def test_replace_is_one_more_layer_above_all(schemas, said):
         resolution.config.seed,
         len(said(resolution.replace, {"seed": "x"})),
     )
+
+
+def test_a_long_value_overflows_its_own_line_only():
+    """The columns of the others stay where they would be without it."""
+
+    @frozen
+    class Two:
+        long: str = "x" * 60
+        short: int = 1234
+
+    assert (f"long   {'x' * 60}  default\nshort  1234  default\n") == resolve(
+        Two
+    ).explain().partition("\n\n")[2]

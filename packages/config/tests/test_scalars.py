@@ -1,6 +1,7 @@
 """Strict scalars: one decoding by declared type, from every source."""
 
 import datetime as dt
+import enum
 import json
 import math
 from fractions import Fraction
@@ -93,6 +94,8 @@ def test_a_text_means_the_same_from_every_source(declared, text, expected, writt
         (float, "infinity"),
         (float, "1_0.5x"),
         (float, "1e400"),
+        (float, "1e-400"),
+        (float, "-0.00001e-320"),
         (float, 10**400),
         (float, [1.0]),
         (bool, 2),
@@ -193,3 +196,37 @@ def test_any_text_into_an_int_is_an_int_or_one_problem(text):
 def test_text_is_verbatim(text):
     """A str field takes any text, unchanged."""
     assert text == Codecs().decode(text, str)
+
+
+def test_a_number_that_a_float_cannot_tell_from_zero_is_shown_as_it_was_typed(schemas, said):
+    """It is refused as one that is too large is; zero itself, however written, is not."""
+    assert [
+        (
+            "optim.lr (cli --optim.lr): expected float, got 1e-400; "
+            "too small for a float; write 0 to mean zero"
+        )
+    ] == said(load, schemas.Config, argv=["--optim.lr", "1e-400"])
+    assert [0.0, 0.0, 5e-324] == [
+        Codecs().decode(text, float) for text in ("0.0e-400", "-0", "5e-324")
+    ]
+
+
+def test_an_enum_lists_the_values_that_it_takes_beside_its_names(said):
+    """Also in a Literal; a value that is its name, or is no scalar, is not said."""
+
+    class Precision(enum.Enum):
+        FULL = "fp32"
+        HALF = "HALF"
+        MIXED = (16, 32)
+        EIGHT = 8
+
+    held = make_class(
+        "Held", {"a": field(type=Precision), "b": field(type=Literal[Precision.FULL])}, frozen=True
+    )
+
+    actual = said(load, held, argv=["--a", "x", "--b", "y"])
+
+    assert [
+        "a (cli --a): expected one of FULL (fp32), HALF, MIXED, EIGHT (8), got x",
+        "b (cli --b): expected one of FULL (fp32), got y",
+    ] == actual

@@ -95,7 +95,8 @@ class _Reader:
             if is_flag:
                 self._flag(flag[2:], value if equals else None, source)
             else:
-                self._problem("", source, repr(word), "a flag such as --name VALUE")
+                hint = "a lone -- is not used here; leave it out" if word == "--" else ""
+                self._problem("", source, repr(word), "a flag such as --name VALUE", hint)
 
     def _flag(self, written: str, value: str | None, source: Source) -> None:
         name = _normal(written)
@@ -146,7 +147,11 @@ class _Reader:
     def _longer(self, found: Located, node: Node) -> Node:
         """A list flag given again adds to what argv said of it; a JSON list starts afresh."""
         text = node.content
-        if text == "null" or text.lstrip().startswith("["):
+        whole_list = text.lstrip().startswith("[")
+        if whole_list or found.path in self._lists:
+            # What follows holds it; `merge="append"` would take it a second time.
+            self._forget(found.keys)
+        if whole_list or text == "null":
             self._lists.pop(found.path, None)
             with contextlib.suppress(Unreadable):  # reported where it is merged
                 whole = read_json(text, lambda _line: node.source).content
@@ -158,6 +163,16 @@ class _Reader:
         # Where a scalar is taken as well, a flag given once is one.
         one = len(items) == 1 and any(plan.leaves for plan in found.plans)
         return node if one else Node(items, node.source)
+
+    def _forget(self, keys: Sequence[str]) -> None:
+        """Drop what argv said at a path so far."""
+        node, entries = self.found.node, None
+        for key in keys:
+            if node is None or not isinstance(node.content, dict):
+                return
+            entries, node = node.content, node.content.get(key)
+        if entries is not None:
+            entries.pop(keys[-1], None)
 
     def _negate(self, found: Located, value: str | None, source: Source) -> None:
         if value is not None:

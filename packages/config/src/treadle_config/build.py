@@ -9,6 +9,7 @@ from treadle_config.class_defaults import BAD, ClassDefaults
 from treadle_config.diagnosis import diagnose
 from treadle_config.errors import Problem
 from treadle_config.fields import Field, Fields, partial_instance
+from treadle_config.forms import right_form
 from treadle_config.leaves import reason
 from treadle_config.merge import Merge
 from treadle_config.paths import known_paths
@@ -104,6 +105,8 @@ class Build:
             hint = "write null for None"
         if not hint and null and isinstance(plan.mapping, Choice):
             hint = "leave the key out to keep the default"
+        if not hint and not null:
+            hint = right_form(self.schema, plan, node)
         return self._bad(path, node, plan.expected, hint)
 
     def _sequence(self, plan: Items, node: Node, path: str) -> Any:
@@ -182,8 +185,11 @@ class Build:
                     self.defaults.overridden.add(below)
                 given[key] = self._given(one, child, below)
             elif one.required:
-                flag = f"--{below.replace('_', '-')}"
-                hint = f"it has no default; give it in a file, in code, or as {flag}"
+                whole, bracket, _ = below.partition("[")
+                flag = f"--{whole.replace('_', '-')}"
+                # An element of a list has no flag; the list has one, for JSON.
+                way = f"within {flag}" if bracket else f"as {flag}"
+                hint = f"it has no default; give it in a file, in code, or {way}"
                 self.problems.append(Problem(below, None, "nothing", one.plan.expected, hint))
                 given[key] = BAD
         good = {key: value for key, value in given.items() if value is not BAD}
@@ -254,9 +260,27 @@ class Build:
                 chosen = f"{join(path, TAG_KEY)} = {tag_of(other.cls)}"
                 hint = f"{key} is a field of {other.cls.__name__}; choose it with {chosen}"
                 break
-        hint = hint or did_you_mean(nearest_path(where, known_paths(self.schema, self.root)))
+        hint = hint or self._meant(cls, key, child, path)
         wanted = f"a field of {cls.__name__}"
         self.problems.append(Problem(where, _first_source(child), repr(key), wanted, hint))
+
+    def _meant(self, cls: type, key: str, child: Node, path: str) -> str:
+        """What an unknown key was probably meant to be."""
+        fields, where = self.schema.fields_of(cls), join(path, key)
+        # What it lies within was found, so that is not what was meant.
+        known = [
+            one
+            for one in known_paths(self.schema, self.root)
+            if not where.startswith((f"{one}.", f"{one}["))
+        ]
+        best = nearest_path(where, known)
+        in_code = _first_source(child).kind in ("code", "layer")
+        if not in_code and "." in key and key.partition(".")[0] in fields:
+            inner = (best or where).removeprefix(f"{path}.")
+            steps = [f"`{one}:`" for one in (inner if "." in inner else key).split(".")]
+            return f"write it nested, {' and below it '.join(steps)}; dotted keys are for code"
+        own = nearest(key, fields)
+        return did_you_mean(best if own is None else join(path, own))
 
     def _bad(self, path: str, node: Node, expected: str, hint: str = "") -> Any:
         self.problems.append(Problem(path, node.source, shown(node.content), expected, hint))

@@ -1,5 +1,6 @@
 """`run_cli`: a program of one function, whose config comes from the command line."""
 
+import contextlib
 import inspect
 import os
 import sys
@@ -20,6 +21,9 @@ from treadle_config.tree import Source
 
 C = TypeVar("C")
 R = TypeVar("R")
+
+_BROKEN_PIPE = 141
+"""What a shell reports of a program that ended because nobody read on (128 and SIGPIPE's 13)."""
 
 
 def run_cli(
@@ -44,7 +48,8 @@ def run_cli(
     `--help` prints every setting, `--print-config[=source|provenance]` the config as JSON or
     where it came from; both stop with exit code 0. What was given wrongly is printed to
     stderr, all of it, without a traceback, and stops with exit code 2 before `main` is called.
-    What `main` raises is not touched.
+    Where stdout cannot be written, that is said on stderr, and the exit code is 1; where nobody
+    reads it any more, it is 141, and nothing is said. What `main` raises is not touched.
 
     Args:
         main: Takes one config; its class is read from the annotation.
@@ -78,16 +83,16 @@ def run_cli(
         )
         options = arguments.options
         if "help" in options:
-            _say(help_page(build, name, _summary(main)))
+            _answer(help_page(build, name, _summary(main)), name)
             if build.problems:
-                _say(f"\n{ConfigError(build.problems)}\n", to=sys.stderr)
+                _complain(f"\n{ConfigError(build.problems)}\n")
             raise SystemExit(0)
         resolution = Resolution[C](build, precedence)
         if "print_config" in options:
-            _say(_printed(resolution, options["print_config"] or "resolved"))
+            _answer(_printed(resolution, options["print_config"] or "resolved"), name)
             raise SystemExit(0)
     except (ConfigError, MissingExtra) as error:
-        _say(f"{name}: {error}\n{name} --help lists every setting\n", to=sys.stderr)
+        _complain(f"{name}: {error}\n{name} --help lists every setting\n")
         raise SystemExit(2) from None
     return main(resolution.config)
 
@@ -103,15 +108,42 @@ def _printed(resolution: Resolution[Any], wanted: str) -> str:
     raise ConfigError([Problem("", source, wanted, "one of resolved, source, provenance")])
 
 
-def _say(text: str, *, to: TextIO | None = None) -> None:
-    stream = to or sys.stdout
+def _answer(text: str, prog: str) -> None:
+    """Print what was asked for, and stop where that cannot be done."""
+    try:
+        _write(text, sys.stdout)
+    except BrokenPipeError:
+        raise SystemExit(_BROKEN_PIPE) from None
+    except OSError as error:
+        _complain(f"{prog}: standard output cannot be written: {error.strerror or error}\n")
+        raise SystemExit(1) from None
+
+
+def _complain(text: str) -> None:
+    # There is nowhere to say that stderr cannot be written; the exit code says enough.
+    with contextlib.suppress(OSError):
+        _write(text, sys.stderr)
+
+
+def _write(text: str, stream: TextIO | None) -> None:
+    if stream is None:  # closed before the program began
+        return
     encoding = _encoding(stream)
-    # What a terminal or a pipe cannot show is shown escaped, rather than as a traceback.
-    stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    try:
+        # What a terminal or a pipe cannot show is shown escaped, rather than as a traceback.
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        stream.flush()
+    except OSError:
+        # Python writes the rest when it ends, and would fail again, with a traceback.
+        with contextlib.suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+        raise
 
 
-def _encoding(stream: TextIO) -> str:
-    return stream.encoding or "utf-8"  # a stream in memory has none
+def _encoding(stream: TextIO | None) -> str:
+    return getattr(stream, "encoding", None) or "utf-8"  # a stream in memory has none
 
 
 def _config_class(main: Callable[[C], Any], frame: FrameType) -> type[C]:

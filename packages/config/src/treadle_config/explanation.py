@@ -29,6 +29,8 @@ def as_text(value: Any) -> str:
 def explained(title: str, rows: Sequence[tuple[str, str, str]]) -> str:
     """A title over rows of path, value and source, in columns."""
     first = max((len(path) for path, _, _ in rows), default=0)
-    second = min(max((len(value) for _, value, _ in rows), default=0), _WIDEST_VALUE)
+    # A longer value is longer in its own line only.
+    lengths = (len(value) for _, value, _ in rows)
+    second = max((one for one in lengths if one <= _WIDEST_VALUE), default=0)
     lines = [f"{path:<{first}}  {value:<{second}}  {said}" for path, value, said in rows]
     return "\n".join([title, "", *lines]) + "\n"

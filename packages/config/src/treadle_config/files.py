@@ -1,6 +1,7 @@
 """Reading a file as one layer; whatever is wrong with it is a problem, not a traceback."""
 
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,6 +71,10 @@ def _read(name: str, source_at: Callable[[int], Source]) -> Node | None:
 
 def _bytes(path: Path) -> bytes:
     try:
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            # Opening a pipe would wait for its other end.
+            raise Unreadable("", got="a pipe, a socket or a device", expected="a regular file")
         with path.open("rb") as file:
             data = file.read(_LARGEST + 1)
     except (OSError, ValueError) as error:
@@ -98,5 +103,6 @@ def _similar(path: Path) -> str:
         beside = [one.name for one in path.parent.iterdir()]
     except (OSError, ValueError):
         return ""
-    best = nearest(path.name, beside)
+    # The suffix alone makes names alike, and a link to itself is there and is not.
+    best = nearest(path.name, [one for one in beside if one != path.name], cutoff=0.8)
     return did_you_mean(str(path.parent / best) if best else None)

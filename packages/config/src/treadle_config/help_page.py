@@ -77,7 +77,7 @@ class _Page:
                 if values.get(below, True) is not None:
                     yield from self.rows(field.plan, below, (*within, cls))
                     continue
-            yield _Row(flag_of(below), field.plan.expected, self._value(field, below), doc)
+            yield _Row(flag_of(below), _type(field.plan), self._value(field, below), doc)
 
     def _tag(self, choice: Choice, field: Field, path: str) -> str:
         chosen = self._build.values.get(path)
@@ -94,3 +94,11 @@ class _Page:
         if source is not None:
             return f"not right ({source})"
         return "required" if field.required else "default"
+
+
+def _type(plan: Plan) -> str:
+    """What a setting takes; a list in words, whatever python makes of it."""
+    items = plan.sequence
+    if items is None or items.fixed or plan.leaves or plan.mapping is not None:
+        return plan.expected
+    return f"list of {_type(items.plans[0])}{' | null' if plan.optional else ''}"

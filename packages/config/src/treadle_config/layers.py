@@ -3,13 +3,14 @@
 import os
 from collections.abc import Mapping, Sequence
 from types import FrameType
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, Protocol
 
-from attrs import evolve, frozen
+from attrs import AttrsInstance, evolve, frozen
 
 from treadle_config.environment import environment_layer
 from treadle_config.errors import Problem
 from treadle_config.files import read_file
+from treadle_config.instances import value_tree
 from treadle_config.plans import Plan
 from treadle_config.schema import Schema
 from treadle_config.tree import Node, Source, nodes_of
@@ -54,14 +55,21 @@ def layer(
     return Layer(name, values, at, must_win)
 
 
-LayerLike = str | os.PathLike[str] | Mapping[str, Any] | Layer
+class DataclassInstance(Protocol):
+    """An instance of a dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
-def check_layers(given: Sequence[LayerLike], precedence: str, env: str | None) -> None:
+LayerLike = str | os.PathLike[str] | Mapping[str, Any] | Layer | AttrsInstance | DataclassInstance
+"""An instance is one of the schema itself."""
+
+
+def check_layers(cls: type, given: Sequence[LayerLike], precedence: str, env: str | None) -> None:
     """Check what a program gave.
 
     Raises:
-        TypeError: A layer is neither a path, a mapping, nor a `layer`.
+        TypeError: A layer is neither a path, a mapping, an instance of the class, nor a `layer`.
         ValueError: The precedence is unknown, or the prefix is empty.
     """
     if precedence not in ORDERS:
@@ -69,9 +77,10 @@ def check_layers(given: Sequence[LayerLike], precedence: str, env: str | None) -
     if env == "":
         raise ValueError("env='' would read every variable there is; give a prefix such as 'APP_'")
     for one in given:
-        if not isinstance(one, str | os.PathLike | Mapping | Layer):
+        if not isinstance(one, str | os.PathLike | Mapping | Layer) and type(one) is not cls:
             raise TypeError(
-                f"{one!r} is no layer: give a path, a mapping, or layer(name, values, at=...)"
+                f"{one!r} is no layer: give a path, a mapping, an instance of {cls.__name__}, "
+                "or layer(name, values, at=...)"
             )
 
 
@@ -101,8 +110,8 @@ def read_layers(
     """
     ordered: dict[str, list[LayerLike]] = {"code": [], "file": []}
     for one in sorted(given, key=lambda one: isinstance(one, Layer)):
-        at = one.at if isinstance(one, Layer) else "code" if isinstance(one, Mapping) else "file"
-        ordered[at].append(one)
+        at = "file" if isinstance(one, str | os.PathLike) else "code"
+        ordered[one.at if isinstance(one, Layer) else at].append(one)
     found: list[Node | None] = []
     rank = 0
     for kind in ORDERS[precedence]:
@@ -114,10 +123,14 @@ def read_layers(
             if isinstance(one, Layer):
                 source = Source("layer", one.name, must_win=one.must_win, order=(rank, 0))
                 found.append(nodes_of(one.values, source))
-            elif isinstance(one, Mapping):
-                found.append(nodes_of(one, evolve(site, order=(rank, site.line))))
-            else:
+            elif isinstance(one, str | os.PathLike):
                 found.append(read_file(one, rank, problems))
+            else:
+                source = evolve(site, order=(rank, site.line))
+                mapping = isinstance(one, Mapping)
+                found.append(
+                    nodes_of(one, source) if mapping else value_tree(schema, root, one, source)
+                )
     return [node for node in found if node is not None]
 
 

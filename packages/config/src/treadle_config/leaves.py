@@ -9,7 +9,7 @@ from typing import Any
 from treadle_config import scalars
 from treadle_config.plans import Leaf
 from treadle_config.scalars import Mismatch, decode_anything
-from treadle_config.tree import Plain, Verbatim, is_null
+from treadle_config.tree import Plain, Verbatim, is_null, shown
 
 
 def _is_int(value: Any) -> bool:
@@ -81,8 +81,12 @@ def literal_leaf(options: tuple[Any, ...]) -> Leaf:
     def encode(value: Any) -> Any:
         return value.name if isinstance(value, enum.Enum) else value
 
-    expected = ("null" if one is None else str(encode(one)) for one in options)
-    return Leaf("one of " + ", ".join(expected), decode, accepts, encode)
+    def said(value: Any) -> str:
+        if isinstance(value, enum.Enum):
+            return _member_text(value.name, value.value)
+        return "null" if value is None else str(value)
+
+    return Leaf("one of " + ", ".join(map(said, options)), decode, accepts, encode)
 
 
 def hook_leaf(cls: type, encode: Callable[[Any], Any], decode: Callable[[Any], Any]) -> Leaf:
@@ -162,14 +166,20 @@ def _enum_leaf(cls: type[enum.Enum]) -> Leaf:
                 return member
         raise Mismatch
 
-    expected = "one of " + ", ".join(cls.__members__)
-    return Leaf(expected, decode, _is_a(cls), lambda member: member.name)
+    said = (_member_text(name, member.value) for name, member in cls.__members__.items())
+    return Leaf("one of " + ", ".join(said), decode, _is_a(cls), lambda member: member.name)
 
 
 def _text(content: Any) -> str:
     if not isinstance(content, str) or is_null(content):
         raise Mismatch
     return str(content)
+
+
+def _member_text(name: str, value: Any) -> str:
+    """A name of an enum, with the value that is taken as well."""
+    simple = isinstance(value, str | int | float) and str(value) != name
+    return f"{name} ({shown(Verbatim(value), 20)})" if simple else name
 
 
 def _decodes_to(option: Any, content: Any) -> bool:

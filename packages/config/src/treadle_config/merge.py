@@ -9,6 +9,7 @@ from treadle_config.json_reader import read_json
 from treadle_config.plans import Choice, Dictionary, Plan
 from treadle_config.schema import Schema
 from treadle_config.settings import Merge as MergeRule
+from treadle_config.tags import TAG_KEY
 from treadle_config.tree import DEFAULT, Node, Unreadable, Verbatim, join, shown
 
 
@@ -80,7 +81,7 @@ class Merge:
             if below is None and field.given.is_scalar:
                 entries[key] = child  # most are, and this is where time goes
                 continue
-            if below is None and self._over_defaults and not child.replaces:
+            if below is None and self._over_defaults and not (high.replaces or child.replaces):
                 below = self._default(field)
             merged = self.merge(field.given, below, child, join(path, key), field.setting.merge)
             if merged is not None:
@@ -141,7 +142,10 @@ class Merge:
             return Node([node], node.source)
         assert plan.mapping is not None
         expected = f"{plan.mapping.expected} as a JSON object"
-        self._problems.append(Problem(path, node.source, shown(text), expected))
+        choice = plan.mapping if isinstance(plan.mapping, Choice) else None
+        chosen = choice is not None and choice.tag_key and self._schema.class_of(choice, text)
+        hint = f"choose it with {join(path, TAG_KEY)} = {text}" if chosen else ""
+        self._problems.append(Problem(path, node.source, shown(text), expected, hint))
         return None
 
     def _overridden(self, low: Node, high: Node, path: str) -> None:

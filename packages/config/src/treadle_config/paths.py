@@ -57,13 +57,14 @@ def locate(
         if found is not None:
             keys, plans = (*keys, found[0]), found[1]
             continue
-        inside = [plan.mapping.value for plan in plans if isinstance(plan.mapping, Dictionary)]
+        inside = [plan.mapping for plan in plans if isinstance(plan.mapping, Dictionary)]
         if not inside:
             return None
-        if inside[0].mapping is None:
+        value = inside[0].value
+        if value.mapping is None:
             # Nothing lies below such a value, so the dots are the key's own.
-            return Located((*keys, ".".join(names[position:])), (inside[0],))
-        keys, plans = (*keys, name), (inside[0],)
+            return Located((*keys, inside[0].key_text(".".join(names[position:]))), (value,))
+        keys, plans = (*keys, inside[0].key_text(name)), (value,)
     return Located(keys, plans)
 
 

@@ -31,7 +31,8 @@ def load(
     Args:
         schema: An attrs class or a dataclass.
         layers: A path is a file layer (`.json`, `.yaml`, `.yml`), a mapping a code layer, and
-            `layer(...)` one of your own. Of one kind, the later one wins.
+            `layer(...)` one of your own; an instance of the schema is a code layer that says
+            every field. Of one kind, the later one wins.
         argv: Arguments to read; `sys.argv` is never touched. `--config FILE` among them, at
             whatever position, adds a file layer.
         env: A prefix; every environment variable that begins with it is read.
@@ -86,10 +87,10 @@ def attempt(
     The arguments are those of `load`, with the frame that called it, and the `options` that
     argv may have beside settings.
     """
-    check_layers(layers, precedence, env)
     schema = (codecs or Codecs()).schema
     with schema.naming(frame.f_locals):
         root = schema.root(cls)
+        check_layers(cls, layers, precedence, env)
         arguments = Arguments() if argv is None else read_arguments(schema, root, argv, options)
         given = [*layers, *arguments.files]
         problems = arguments.problems

@@ -19,6 +19,7 @@ _INTEGER = re.compile(rf"[+-]?{_DIGITS}")
 _NUMBER = re.compile(
     rf"[+-]?(?:{_DIGITS}\.?(?:{_DIGITS})?|\.{_DIGITS})(?:[eE](?P<exponent>[+-]?[0-9]+))?"
 )
+_NOT_ZERO = re.compile(r"[^eE]*[1-9]")
 _NOT_FINITE = re.compile(r"[+-]?\.?inf|\.?nan", re.IGNORECASE)
 _LARGEST_EXPONENT = 400
 """`int(Decimal("1e9999999"))` would run for minutes; no float reaches beyond 308."""
@@ -81,6 +82,8 @@ def decode_float(content: Any) -> float:
         number = math.inf
     if math.isinf(number):
         raise Mismatch("too large for a float; write inf to mean infinity")
+    if number == 0 and isinstance(content, str) and _NOT_ZERO.match(content):
+        raise Mismatch("too small for a float; write 0 to mean zero")
     return number
 
 

@@ -3,12 +3,15 @@
 from collections.abc import Iterable
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The one known name that is most like the given one, if any is alike."""
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The one known name that is most like the given one, if any is alike.
+
+    The cutoff is the least likeness, between 0 and 1, that counts as alike.
+    """
     # Imported here: only a mistake needs it.
     from difflib import get_close_matches
 
-    found = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    found = get_close_matches(name, list(known), n=1, cutoff=cutoff)
     return found[0] if found else None
 
 
@@ -26,6 +29,10 @@ def nearest_path(path: str, known: Iterable[str]) -> str | None:
     elsewhere = [one for one in paths if one.rpartition(".")[2] == name]
     if elsewhere:
         return min(elsewhere, key=lambda one: (one.count("."), one))
+    if beside and parent:
+        # The path down to the name is right, so the name is the mistake: neither what it lies
+        # within nor what has just been found unlike it was meant.
+        paths = [one for one in paths if one not in beside and not path.startswith(f"{one}.")]
     return nearest(path, paths)
 
 
