@@ -29,6 +29,7 @@ class Sender:
 
 def started(directory, *senders):
     return Run(
+        mirrors=[f"sqlite:////{number}.db" for number in range(len(senders))],
         uid="u",
         experiment="e",
         name="n",
@@ -94,3 +95,21 @@ def test_after_sigterm_the_drain_is_short(tmp_path):
         raise Terminated
 
     assert [(True, 10.0)] == sender.closings
+
+
+def test_a_closed_run_knows_which_mirrors_have_everything(tmp_path):
+    """`mirrored` is empty while the run is open, and has the mirrors with nothing left once it is closed."""
+    run = started(tmp_path, Sender(tmp_path), Sender(tmp_path, "3 entries are left."))
+    before = run.mirrored
+    run.close()
+
+    assert ((), ("sqlite:////0.db",)) == (before, run.mirrored)
+
+
+def test_a_mirror_that_was_not_waited_for_may_have_everything(tmp_path):
+    """After Ctrl-C a mirror counts by what it has, not by whether it was waited for."""
+    first = Sender(tmp_path, KeyboardInterrupt(), "3 entries are left.")
+    run = started(tmp_path, first, Sender(tmp_path))
+    run.close()
+
+    assert ("sqlite:////1.db",) == run.mirrored

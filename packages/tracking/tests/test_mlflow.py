@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 from threading import Barrier, Thread
@@ -21,12 +22,13 @@ from treadle_tracking.entries import (
     Tags,
     Text,
 )
-from treadle_tracking.errors import MissingExtra
+from treadle_tracking.errors import InvalidTarget, MissingExtra
 from treadle_tracking.mirrors import mlflow as mirror_module
 from treadle_tracking.mirrors.errors import (
     DatabaseUnusable,
     ExperimentDeleted,
     MirrorFailed,
+    MissingDriver,
     RunDeleted,
 )
 from treadle_tracking.mirrors.mlflow import MLflowMirror
@@ -524,8 +526,9 @@ def test_a_deleted_experiment_is_one_sentence(send, client, database):
     client.delete_experiment(experiment)
     expected = (
         f"the experiment 'digits' is deleted at mlflow:sqlite:///{database}, and MLflow keeps its name taken: bring it "
-        f"back with `mlflow experiments restore -x {experiment}`, or remove it with "
-        f"`mlflow gc --experiment-ids {experiment}`"
+        f"back with `MLFLOW_TRACKING_URI=sqlite:///{database} mlflow experiments restore -x {experiment}`, or remove it "
+        f"with `MLFLOW_TRACKING_URI=sqlite:///{database} mlflow gc --backend-store-uri sqlite:///{database} "
+        f"--experiment-ids {experiment}`"
     )
 
     with pytest.raises(ExperimentDeleted) as caught:
@@ -540,7 +543,7 @@ def test_a_deleted_run_is_one_sentence(send, client, database):
     client.delete_run(identity)
     expected = (
         f"the run 'baseline' is deleted at mlflow:sqlite:///{database}: bring it back with "
-        f"`mlflow runs restore --run-id {identity}`"
+        f"`MLFLOW_TRACKING_URI=sqlite:///{database} mlflow runs restore --run-id {identity}`"
     )
 
     with pytest.raises(RunDeleted) as caught:
@@ -565,6 +568,41 @@ def test_a_missing_library_is_named_before_anything_is_written(monkeypatch):
     assert expected == str(caught.value)
 
 
+def test_a_missing_driver_is_named_before_anything_is_written(monkeypatch):
+    """A database whose driver is not installed is refused at once, and not by a thread for ever."""
+    monkeypatch.setitem(sys.modules, "psycopg2", None)
+    expected = (
+        "the mirror mlflow:postgresql://***@localhost/runs needs psycopg2, the driver of this database, which cannot "
+        "be imported: install it, or name another driver after the database, as in 'mlflow:postgresql+psycopg://…'"
+    )
+
+    with pytest.raises(MissingDriver) as caught:
+        MLflowMirror("postgresql://me:secret@localhost/runs")
+
+    assert expected == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("postgresql+nothing://me:secret@h/runs", "postgresql+nothing://***@h/runs"),
+        ("postgresql://me:secret@h:port/runs", "postgresql://***@h:port/runs"),
+        ("mysql:/h", "mysql:/h"),
+    ],
+)
+def test_an_address_that_sqlalchemy_cannot_read_is_refused(uri, shown):
+    """A driver that nobody knows, and what is no address, are found before anything is written."""
+    expected = (
+        f"target 'mlflow:{shown}' is no address of a database that SQLAlchemy knows; "
+        f"expected DATABASE+DRIVER://USER:PASSWORD@HOST:PORT/NAME"
+    )
+
+    with pytest.raises(InvalidTarget) as caught:
+        MLflowMirror(uri)
+
+    assert expected == str(caught.value)
+
+
 def test_a_password_is_in_no_message(directory, monkeypatch):
     """What MLflow says of an address is said without its secrets."""
     mirror = MLflowMirror("http://me:secret@127.0.0.1:9")
@@ -579,6 +617,24 @@ def test_a_password_is_in_no_message(directory, monkeypatch):
 
     assert "ConnectionError: http://***@127.0.0.1:9/api refused" == str(caught.value)
     assert "mlflow:http://***@127.0.0.1:9" == mirror.uri
+
+
+def test_an_error_of_ours_keeps_its_class_beside_a_password(directory, monkeypatch):
+    """A deleted run is told as such of a server with a password too: the message has none."""
+    mirror = MLflowMirror("http://me:secret@127.0.0.1:9")
+
+    def refuse():
+        raise RunDeleted("baseline", "r1", mirror.uri)
+
+    monkeypatch.setattr(mirror, "_connected", refuse)
+
+    with pytest.raises(RunDeleted) as caught:
+        mirror.open(STARTED, directory)
+
+    assert (
+        "the run 'baseline' is deleted at mlflow:http://***@127.0.0.1:9: bring it back with "
+        "`MLFLOW_TRACKING_URI=http://USER:PASSWORD@127.0.0.1:9 mlflow runs restore --run-id r1`"
+    ) == str(caught.value)
 
 
 def test_a_place_where_no_database_can_be_is_one_sentence(tmp_path):

@@ -60,7 +60,7 @@ def test_numpys_numbers_are_pythons():
         (
             {"optim": {"betas": [0.9, 1j]}},
             (
-                "parameter 'optim.betas[1]' is 1j (complex). Parameters are None, bool, int, float, str, paths, and "
+                "parameter 'optim.betas[1]' is 1j (complex). Expected None, bool, int, float, str, a path, or "
                 "lists and mappings of these: give str(...) of it"
             ),
         ),
@@ -129,5 +129,5 @@ def test_parameters_that_hold_themselves_are_an_error():
         plain_params(circle)
 
     assert (
-        "parameter 'a' holds itself, or is nested hundreds of levels deep. Parameters are trees of a few levels"
+        "parameter 'a' holds itself, or is nested hundreds of levels deep. Give a tree of a few levels"
     ) == str(caught.value)

@@ -71,6 +71,14 @@ def test_channels_may_come_first(np, pixels):
     assert array.transpose(1, 2, 0).tolist() == pixels(picture("digit", array)).tolist()
 
 
+@pytest.mark.parametrize(("shape", "size"), [((3, 5, 3), (5, 3)), ((4, 4, 5), (5, 4))])
+def test_channels_are_last_where_both_fit(np, shape, size):
+    """A shape with channels at both ends is (H, W, C); one with them first alone is (C, H, W)."""
+    shown = picture("digit", np.zeros(shape, dtype=np.uint8))
+
+    assert size == (shown.width, shown.height)
+
+
 def test_floats_and_bools_go_from_0_to_1(np, pixels):
     """0 is black and 1 is white, rounded to the nearest of 256."""
     assert [[0, 128, 255]] == pixels(picture("a", np.array([[0.0, 0.5, 1.0]]))).tolist()

@@ -297,6 +297,17 @@ def test_a_closed_run_records_nothing_more(root):
     assert [Started, Params, Ended] == [type(entry) for entry in entries(run)]
 
 
+def test_a_value_that_is_no_json_is_no_parameter(root):
+    """The message of `run.json` speaks of the value that it was given."""
+    with start_run(f"tensorboard:{root}") as run, pytest.raises(UnsupportedParam) as caught:
+        run.json("o", {"a": [1j]})
+
+    assert (
+        "the JSON value 'o.a[0]' is 1j (complex). Expected None, bool, int, float, str, a path, or lists and mappings "
+        "of these: give str(...) of it"
+    ) == str(caught.value)
+
+
 def test_what_is_logged_while_another_thread_ends_the_run_is_refused(root, monkeypatch, capsys):
     """The end is the last entry, whatever other threads are about, and who comes too late is told."""
     run = start_run("tensorboard:runs")

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from treadle_tracking.entries import Image, Scalars, Started
+from treadle_tracking.errors import TrackingError
 from treadle_tracking.log import START, LogWriter, attempt_path, read_entries
 from treadle_tracking.mirrors import sender as sender_module
+from treadle_tracking.mirrors.errors import MirrorFailed
 from treadle_tracking.mirrors.sender import BATCH, Sender
 from treadle_tracking.mirrors.state import Sent, load_every, load_sent
 
@@ -209,6 +211,22 @@ def test_a_reason_is_without_the_statement(tmp_path, log):
     assert " in time (OSError: database is locked); send" in remainder
 
 
+@pytest.mark.parametrize(
+    ("error", "length"),
+    [(OSError, 300), (MirrorFailed, 300), (TrackingError, 400)],
+)
+def test_a_long_reason_is_cut_where_it_is_not_ours(tmp_path, log, error, length):
+    """A page of another library's is not told; a sentence of ours, which says what to type, is told whole."""
+
+    class Talkative(ListMirror):
+        def send(self, entries):
+            raise error("a" * 400)
+
+    remainder = sent_by(tmp_path, Talkative())
+
+    assert f"({error.__name__}: {'a' * length});" in remainder
+
+
 def test_a_mirror_that_failed_is_opened_anew(tmp_path, log):
     """A run that has gone from the mirror meanwhile, with its database, say, is made again and gets everything."""
 
@@ -287,10 +305,79 @@ def test_a_mirror_that_never_answers_is_left(tmp_path, log):
 
     mirror.released.set()
     assert (
-        f"1 entry of this run did not reach mlflow:list in time; "
+        f"1 entry of this run did not reach mlflow:list in time (it has not answered); "
         f"send the rest with: treadle_tracking.sync({str(tmp_path)!r})"
     ) == remainder
     assert None is sender.close(None)
+
+
+def test_a_mirror_that_takes_something_is_not_said_to_be_silent(tmp_path, log):
+    """A slow mirror that was interrupted half way has answered, and there is no reason but the time."""
+    entered, released = [Event(), Event()], [Event(), Event()]
+
+    class Slow(ListMirror):
+        def send(self, entries):
+            number = len(self.entries)
+            entered[number].set()
+            released[number].wait()
+            self.entries.append(entries)
+
+    sender = Sender(tmp_path, Slow())
+    sender.start()
+    entered[0].wait(60)
+    log.append(scalars(1))
+    sender.close(0)
+    released[0].set()
+    entered[1].wait(60)
+
+    remainder = sender.close(0)
+
+    released[1].set()
+    sender.close(None)
+    assert remainder.endswith(
+        f"mlflow:list in time; send the rest with: treadle_tracking.sync({str(tmp_path)!r})"
+    )
+
+
+def test_a_long_wait_is_announced_once(tmp_path, log, monkeypatch):
+    """Whoever sits before the terminal learns what is waited for, how long, and how to stop it."""
+    mirror = BlockedMirror()
+    sender = Sender(tmp_path, mirror)
+    sender.start()
+    mirror.sending.wait(60)
+    said = []
+
+    def say(sentence):
+        said.append(sentence)
+        mirror.released.set()
+
+    monkeypatch.setattr(sender_module, "say", say)
+    monkeypatch.setattr(sender_module, "SILENCE", 0.0)
+
+    remainder = sender.close(60.0)
+
+    expected = (
+        "waiting up to 60 s for mlflow:list to take what is left (1 entry); "
+        "Ctrl-C stops waiting, and nothing is lost"
+    )
+    assert (None, [expected]) == (remainder, said)
+
+
+@pytest.mark.parametrize("timeout", [0.0, None])
+def test_a_wait_that_is_short_or_asked_for_is_not_announced(
+    tmp_path, log, capsys, monkeypatch, timeout
+):
+    """Nothing is said where the limit is no longer than the silence, nor by `sync`, which was told to wait."""
+    monkeypatch.setattr(sender_module, "SILENCE", 0.0)
+    mirror = BlockedMirror()
+    sender = Sender(tmp_path, mirror)
+    joined = []
+    sender._thread = SimpleNamespace(ident=1, join=joined.append, is_alive=lambda: True)
+
+    sender.close(timeout)
+
+    assert [timeout] == joined
+    assert "" == capsys.readouterr().err
 
 
 def test_a_failure_is_told_of_once(tmp_path, log, capsys):

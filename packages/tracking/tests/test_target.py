@@ -109,6 +109,56 @@ def test_bare_mlflow_is_the_environments_or_a_file_here(monkeypatch):
             "target 'tensorboard:' names no directory. Name one: 'tensorboard:runs'",
         ),
         (
+            "tensorboard: ",
+            "target 'tensorboard:' names no directory. Name one: 'tensorboard:runs'",
+        ),
+        (
+            "  ",
+            (
+                "target '  ' names no place that is known; expected 'tensorboard:DIR' or 'mlflow:URI'. "
+                "Did you mean 'tensorboard:runs'?"
+            ),
+        ),
+        (
+            "tensorboard:runs,mlflow:sqlite:///mlflow.db",
+            (
+                "target 'tensorboard:runs,mlflow:sqlite:///mlflow.db' is 2 targets in one text. "
+                "Give a list of them: ['tensorboard:runs', 'mlflow:sqlite:///mlflow.db']"
+            ),
+        ),
+        (
+            ["mlflow:http://u:secret@host; tensorboard:a, b mlflow:"],
+            (
+                "target 'mlflow:http://***@host; tensorboard:a, b mlflow:' is 3 targets in one text. "
+                "Give a list of them: ['mlflow:http://***@host', 'tensorboard:a, b', 'mlflow:']"
+            ),
+        ),
+        (
+            "tensorboard: runs",
+            "target 'tensorboard: runs' has blanks around its parts. Did you mean 'tensorboard:runs'?",
+        ),
+        (
+            " mlflow:http://u:secret@host\n",
+            (
+                "target ' mlflow:http://***@host\\n' has blanks around its parts. "
+                "Did you mean 'mlflow:http://***@host'?"
+            ),
+        ),
+        (
+            "tensorboard:$HOME/runs",
+            (
+                "'$HOME/runs' has a variable in it that nothing has expanded. Give os.path.expandvars('$HOME/runs'), "
+                "or write it where a shell expands it"
+            ),
+        ),
+        (
+            "mlflow:sqlite:///${SCRATCH}/mlflow.db",
+            (
+                "'${SCRATCH}/mlflow.db' has a variable in it that nothing has expanded. "
+                "Give os.path.expandvars('${SCRATCH}/mlflow.db'), or write it where a shell expands it"
+            ),
+        ),
+        (
             "mlflow:sqlite:///:memory:",
             (
                 "target 'mlflow:sqlite:///:memory:' names no file, and a database in memory dies with the process. "
@@ -173,6 +223,52 @@ def test_what_is_no_target_is_an_error_with_a_suggestion(target, message):
     """The message quotes the target, without passwords, and says what may have been meant."""
     with pytest.raises(InvalidTarget) as caught:
         parse_targets(target)
+
+    assert message == str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a,b", "a;b, c d", "$5", "a,mlflow", "a mlflow/b"])
+def test_a_directory_may_have_an_unusual_name(name):
+    """Commas, blanks and dollars inside a path stay legal where no target and no variable follows."""
+    assert Path.cwd() / name == parse_targets(f"tensorboard:{name}").root
+
+
+@pytest.mark.parametrize(
+    ("given_uri", "message"),
+    [
+        (
+            "garbage",
+            (
+                "'mlflow:' is what the variable MLFLOW_TRACKING_URI says, and target 'mlflow:garbage' is a file store, "
+                "in which points that are sent again appear twice and which MLflow itself no longer opens. Name a "
+                "database, as in 'mlflow:sqlite:///mlflow.db'; old runs are brought into it by: "
+                "mlflow migrate-filestore --source garbage --target sqlite:///mlflow.db"
+            ),
+        ),
+        (
+            "htp://h:5000",
+            (
+                "'mlflow:' is what the variable MLFLOW_TRACKING_URI says, and target 'mlflow:htp://h:5000' is no "
+                "tracking URI that MLflow knows; expected sqlite:///FILE, another database, http://HOST, https://HOST "
+                "or databricks. Did you mean 'mlflow:http://h:5000'?"
+            ),
+        ),
+        (
+            "sqlite://a.db",
+            (
+                "'mlflow:' is what the variable MLFLOW_TRACKING_URI says, and target 'mlflow:sqlite://a.db' has no "
+                "three slashes before its file; a fourth begins an absolute path. Did you mean "
+                "'mlflow:sqlite:///a.db'?"
+            ),
+        ),
+    ],
+)
+def test_a_variable_that_is_no_address_is_named(monkeypatch, given_uri, message):
+    """Whoever wrote `mlflow:` is told that the address came from the environment."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", given_uri)
+
+    with pytest.raises(InvalidTarget) as caught:
+        parse_targets("mlflow:")
 
     assert message == str(caught.value)
 

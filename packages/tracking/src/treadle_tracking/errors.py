@@ -114,10 +114,10 @@ class InvalidValue(TrackingError):
 
 
 class UnsupportedParam(TrackingError):
-    """A parameter that has no exact form in JSON."""
+    """A parameter, or a value given to `run.json`, that has no exact form in JSON."""
 
-    def __init__(self, path: str, problem: str, advice: str) -> None:
-        super().__init__(f"parameter {path!r} {problem}. {advice}")
+    def __init__(self, kind: str, path: str, problem: str, advice: str) -> None:
+        super().__init__(f"{kind} {path!r} {problem}. {advice}")
 
 
 class ArtifactInTheWay(TrackingError):

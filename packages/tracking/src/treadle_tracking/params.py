@@ -10,26 +10,27 @@ from treadle_tracking.errors import InvalidMapping, UnsupportedParam, seen
 __all__ = ["flatten", "plain", "plain_params"]
 
 
-def plain(value: Any, path: str) -> ParamValue:
+def plain(value: Any, path: str, kind: str = "parameter") -> ParamValue:
     """`value` as the plain Python value that it stands for.
 
     A tuple is a list, a path is its text, a numpy or zero-dimensional tensor scalar is its number, an array is nested
-    lists. `path` is its dotted name, for messages.
+    lists. `path` is its dotted name and `kind` what it is, for messages.
 
     Raises:
         UnsupportedParam: it has no exact form in JSON.
     """
     try:
-        return _plain(value, path)
+        return _plain(value, path, kind)
     except RecursionError:
         raise UnsupportedParam(
+            kind,
             path,
             "holds itself, or is nested hundreds of levels deep",
-            "Parameters are trees of a few levels",
+            "Give a tree of a few levels",
         ) from None
 
 
-def _plain(value: Any, path: str) -> ParamValue:
+def _plain(value: Any, path: str, kind: str) -> ParamValue:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -41,6 +42,7 @@ def _plain(value: Any, path: str) -> ParamValue:
             str(value)
         except ValueError:
             raise UnsupportedParam(
+                kind,
                 path,
                 f"is an integer of {value.bit_length()} bits, more than Python writes in decimal",
                 "Give it as a text in a base of your choice",
@@ -50,27 +52,28 @@ def _plain(value: Any, path: str) -> ParamValue:
         return float(value)
     if isinstance(value, Mapping):
         return {
-            _key(key, path): _plain(item, f"{path}.{key}" if path else str(key))
+            _key(key, path, kind): _plain(item, f"{path}.{key}" if path else str(key), kind)
             for key, item in value.items()
         }
     if isinstance(value, list | tuple):
-        return [_plain(item, f"{path}[{index}]") for index, item in enumerate(value)]
+        return [_plain(item, f"{path}[{index}]", kind) for index, item in enumerate(value)]
     if isinstance(value, os.PathLike):
         return os.fsdecode(value)
     if callable(getattr(value, "tolist", None)):  # numpy's and torch's scalars and arrays
         plainer = value.tolist()
         if type(plainer) is not type(value):
-            return _plain(plainer, path)
+            return _plain(plainer, path, kind)
     raise UnsupportedParam(
+        kind,
         path,
         f"is {seen(value)}",
-        "Parameters are None, bool, int, float, str, paths, and lists and mappings of these: give str(...) of it",
+        "Expected None, bool, int, float, str, a path, or lists and mappings of these: give str(...) of it",
     )
 
 
-def _key(key: Any, path: str) -> str:
+def _key(key: Any, path: str, kind: str = "parameter") -> str:
     if not isinstance(key, str) or not key:
-        raise UnsupportedParam(path, f"has the key {seen(key)}", "Keys are non-empty texts")
+        raise UnsupportedParam(kind, path, f"has the key {seen(key)}", "Keys are non-empty texts")
     return str.__str__(key)
 
 
@@ -88,6 +91,7 @@ def plain_params(values: Mapping[str, Any]) -> dict[str, ParamValue]:
     for name, _ in _leaves(params, ""):
         if name in seen:
             raise UnsupportedParam(
+                "parameter",
                 name,
                 "is given twice, nested and with a dot in its key",
                 "Give it once: other programs see only its dotted name",

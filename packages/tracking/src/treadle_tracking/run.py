@@ -83,6 +83,7 @@ class Run:
         self._status: RunStatus = "RUNNING"
         self._ending = Lock()
         self._lost = 0  # entries and artifacts
+        self._mirrored: tuple[str, ...] = ()
 
     @property
     def recording(self) -> bool:
@@ -107,6 +108,15 @@ class Run:
     def status(self) -> RunStatus:
         """`RUNNING` until the run is closed."""
         return self._status
+
+    @property
+    def mirrored(self) -> tuple[str, ...]:
+        """Those of `mirrors` that had everything in the run's directory when the run was closed; none before that.
+
+        Whoever is in `mirrors` and not here is behind: `close` has said so on stderr, and `sync` sends the rest, which
+        this value does not follow.
+        """
+        return self._mirrored
 
     def __repr__(self) -> str:
         return f"<Run {self.name!r} of {self.experiment!r}, {self._status}, in {self._directory}>"
@@ -209,7 +219,8 @@ class Run:
         Args:
             path: The file.
             name: What it is called there, folders between `/`; the file's own name by default. What is not safe in
-                a path is percent-encoded, so that no name leads out of the run.
+                a path is percent-encoded, and slashes that lead, trail or repeat are left out, so that no name
+                leads out of the run.
 
         Raises:
             OSError: the file cannot be read.
@@ -235,7 +246,7 @@ class Run:
             return
         name = checked_name("the name of a JSON value", name)
         kept = self._kept(f"{name}.json")
-        self._keep(kept, BytesIO(dumps(plain(value, name), indent=2) + b"\n"))
+        self._keep(kept, BytesIO(dumps(plain(value, name, "the JSON value"), indent=2) + b"\n"))
 
     def _kept(self, name: str) -> PurePosixPath:
         """Where an artifact of this name is kept, below `artifacts/`."""
@@ -265,8 +276,9 @@ class Run:
     def close(self, status: RunStatus = "FINISHED", *, timeout: float = _DRAIN_SECONDS) -> None:
         """End the run. The end is in the run's directory first; then mirrors get what they still lack.
 
-        Ctrl-C while they do gives up waiting, once; what is left is on disk, and a sentence on stderr says how to
-        send it. A second call does nothing.
+        A mirror that takes more than five seconds is announced on stderr.
+        Ctrl-C meanwhile gives up waiting, once; what is left is on disk, and a sentence on stderr says how to
+        send it. Afterwards `mirrored` has the mirrors that got everything. A second call does nothing.
 
         Args:
             status: How it ended: `FINISHED`, `FAILED` or `KILLED`.
@@ -298,7 +310,7 @@ class Run:
 
     def _drain(self, timeout: float) -> None:
         terminated = None
-        for sender in self._senders:
+        for uri, sender in zip(self.mirrors, self._senders, strict=True):
             try:
                 left = sender.close(timeout)
             except (KeyboardInterrupt, Terminated) as interruption:
@@ -306,7 +318,9 @@ class Run:
                     terminated = interruption
                 timeout = 0  # nobody waits any longer, for the other mirrors either
                 left = sender.close(timeout)
-            if left is not None:
+            if left is None:
+                self._mirrored += (uri,)
+            else:
                 say(left)
         if terminated is not None:
             raise terminated

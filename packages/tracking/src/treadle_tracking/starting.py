@@ -76,6 +76,7 @@ def start_run(
         UnsupportedParam: a parameter has no exact form in JSON.
         RunDirectoryError: the run's directory cannot be written to.
         MissingExtra: a mirror's library is not installed.
+        MissingDriver: a database's own driver is not installed.
         DatabaseUnusable: a mirror's sqlite file cannot be opened, or made.
     """
     wall_time = time.time()

@@ -54,6 +54,7 @@ def sync(
         MirrorStateDamaged: the note of a mirror cannot be read.
         InvalidTarget: `to` is no mirror.
         MissingExtra: a mirror's library is not installed.
+        MissingDriver: a database's own driver is not installed.
         DatabaseUnusable: a mirror's sqlite file cannot be opened, or made.
         SyncIncomplete: something did not arrive; what did need not be sent again.
     """

@@ -16,6 +16,9 @@ __all__ = ["DEFAULT_DIRECTORY", "Targets", "masked", "parse_targets"]
 DEFAULT_DIRECTORY = ".treadle/runs"
 
 _SCHEMES = ("tensorboard", "mlflow")
+_PREFIXES = tuple(f"{scheme}:" for scheme in _SCHEMES)
+_NEXT = re.compile(r"[,;\s]+(?=(?:tensorboard|mlflow):)")  # between two targets in one text
+_VARIABLE = re.compile(r"\$(?:[A-Za-z_]|\{)")
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?:)(/{0,3})(.*)", re.DOTALL)
 # As those read it who connect: up to the last `@` before a slash; SQLAlchemy takes a slash for a part of a password.
 _SECRET = re.compile(r"(?<=[^/]//)(?:[^/\s]+|(?<!http://)(?<!https://)[^/:@\s]*:[^@\s]*)(?=@)")
@@ -36,6 +39,11 @@ def masked(uri: str) -> str:
 
 
 def _absolute(path: str) -> Path:
+    if _VARIABLE.search(path):
+        raise InvalidTarget(
+            f"{path!r} has a variable in it that nothing has expanded. "
+            f"Give os.path.expandvars({path!r}), or write it where a shell expands it"
+        )
     try:
         if "\0" not in path:
             return Path(path).expanduser().absolute()
@@ -66,18 +74,45 @@ def _absolute_uri(uri: str) -> str:
 
 
 def _default_mlflow_uri() -> str:
-    return os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+    given = os.environ.get("MLFLOW_TRACKING_URI")
+    if not given:
+        return _absolute_uri("sqlite:///mlflow.db")
+    from treadle_tracking.mirrors.address import parse_address
+
+    try:
+        uri = _absolute_uri(given)
+        parse_address(uri)
+    except InvalidTarget as error:
+        # The user wrote no such target, and would look for it in his program.
+        error.args = (f"'mlflow:' is what the variable MLFLOW_TRACKING_URI says, and {error}",)
+        raise
+    return uri
+
+
+def _check_single(target: str) -> None:
+    """Raises `InvalidTarget` where one text holds several targets, or blanks that would become part of a name."""
+    several = _NEXT.split(target.strip(" \t\r\n,;"))
+    if len(several) > 1:
+        raise InvalidTarget(
+            f"target {masked(target)!r} is {len(several)} targets in one text. "
+            f"Give a list of them: {[masked(one) for one in several]}"
+        )
+    tidy = ":".join(part.strip() for part in target.split(":", 1))
+    if tidy not in {target, "tensorboard:"} and tidy.startswith(_PREFIXES):
+        raise InvalidTarget(
+            f"target {masked(target)!r} has blanks around its parts. Did you mean {masked(tidy)!r}?"
+        )
 
 
 def _unknown(target: str) -> InvalidTarget:
     scheme, colon, rest = target.partition(":")
     close = get_close_matches(scheme.lower(), _SCHEMES, n=1)
     if rest.startswith("//") and not close:
-        suggestion = f"mlflow:{target}"
+        suggestion = f"mlflow:{target.strip()}"
     elif colon and close:
-        suggestion = f"{close[0]}:{rest}"
+        suggestion = f"{close[0]}:{rest.strip()}"
     else:
-        suggestion = f"tensorboard:{target or 'runs'}"
+        suggestion = f"tensorboard:{target.strip() or 'runs'}"
     return InvalidTarget(
         f"target {masked(target)!r} names no place that is known; "
         f"expected 'tensorboard:DIR' or 'mlflow:URI'. Did you mean {masked(suggestion)!r}?"
@@ -97,7 +132,8 @@ def parse_targets(
         directory: The root where no `tensorboard:DIR` names one; `.treadle/runs` by default.
 
     Raises:
-        InvalidTarget: a target is none of these, there is none, or there are two roots.
+        InvalidTarget: a target is none of these, or several in one text; a path has a `$VARIABLE` in it; there is no
+            target, or there are two roots.
     """
     targets: list[Any] = list(target) if isinstance(target, list | tuple) else [target]
     for one in targets:
@@ -116,12 +152,13 @@ def parse_targets(
     roots: list[str] = [] if directory is None else [os.fspath(directory)]
     mirrors: list[str] = []
     for one in targets:
+        _check_single(one)
         scheme, colon, rest = one.partition(":")
         if not colon or scheme not in _SCHEMES:
             raise _unknown(one)
         if scheme == "mlflow":
-            mirrors.append(_absolute_uri(rest or _default_mlflow_uri()))
-        elif rest:
+            mirrors.append(_absolute_uri(rest) if rest else _default_mlflow_uri())
+        elif rest.strip():
             roots.append(rest)
         else:
             raise InvalidTarget(

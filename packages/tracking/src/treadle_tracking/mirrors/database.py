@@ -1,4 +1,4 @@
-"""The file of an sqlite database: whether there can be one, and holding it while it is opened for the first time."""
+"""What a database takes before MLflow can open it: a driver, or for sqlite a file, held when it is opened first."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -6,14 +6,41 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from treadle_tracking.mirrors.errors import DatabaseUnusable
+from treadle_tracking.errors import InvalidTarget
+from treadle_tracking.mirrors.errors import DatabaseUnusable, MissingDriver
 from treadle_tracking.mirrors.locking import locked
 
-__all__ = ["check_usable", "held"]
+__all__ = ["check_driver", "check_usable", "held"]
 
 _PATIENCE = 30.0  # seconds for a transaction of another program
 
 _HEADER = b"SQLite format 3\0"  # https://www.sqlite.org/fileformat.html, section 1.3.1
+
+
+def check_driver(uri: str, shown: str) -> None:
+    """Import the driver of a database that is not sqlite, as SQLAlchemy will; it connects to nothing.
+
+    Args:
+        uri: The address of the database.
+        shown: The mirror's address without a password, for messages.
+
+    Raises:
+        MissingDriver: it cannot be imported.
+        InvalidTarget: SQLAlchemy cannot read the address, or knows no such driver.
+    """
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        make_url(uri).get_dialect().import_dbapi()
+    except ImportError as error:
+        raise MissingDriver(shown, error.name or str(error)) from error
+    except (ArgumentError, ValueError):
+        # Without its cause, which may show a part of a password.
+        raise InvalidTarget(
+            f"target {shown!r} is no address of a database that SQLAlchemy knows; "
+            f"expected DATABASE+DRIVER://USER:PASSWORD@HOST:PORT/NAME"
+        ) from None
 
 
 def check_usable(path: Path) -> None:

@@ -1,6 +1,7 @@
 """What can go wrong between a run and its mirrors, one class a condition."""
 
 from pathlib import Path
+from shlex import quote
 
 from treadle_tracking.errors import InvalidTarget, TrackingError
 
@@ -10,6 +11,7 @@ __all__ = [
     "FileStoreRefused",
     "MirrorFailed",
     "MirrorStateDamaged",
+    "MissingDriver",
     "NoMirror",
     "PasswordNeeded",
     "RunDeleted",
@@ -37,13 +39,32 @@ class DatabaseUnusable(TrackingError):
         self.path = path
 
 
+class MissingDriver(TrackingError):
+    """The Python driver of a database is not installed; which one a database takes is for its owner to choose."""
+
+    def __init__(self, uri: str, driver: str) -> None:
+        super().__init__(
+            f"the mirror {uri} needs {driver}, the driver of this database, which cannot be imported: install it, or "
+            f"name another driver after the database, as in 'mlflow:postgresql+psycopg://…'"
+        )
+
+
+def _commanded(uri: str) -> str:
+    """A mirror's address as a shell takes it."""
+    return quote(uri.removeprefix("mlflow:").replace("***", "USER:PASSWORD"))
+
+
 class ExperimentDeleted(TrackingError):
     """MLflow keeps the name of a deleted experiment taken, and takes no runs under it."""
 
     def __init__(self, name: str, identity: str, uri: str) -> None:
+        address = _commanded(uri)
+        # A server removes nothing for good: that is done on its database.
+        database = "DATABASE_OF_THE_SERVER" if uri.startswith("mlflow:http") else address
         super().__init__(
             f"the experiment {name!r} is deleted at {uri}, and MLflow keeps its name taken: bring it back with "
-            f"`mlflow experiments restore -x {identity}`, or remove it with `mlflow gc --experiment-ids {identity}`"
+            f"`MLFLOW_TRACKING_URI={address} mlflow experiments restore -x {identity}`, or remove it with "
+            f"`MLFLOW_TRACKING_URI={address} mlflow gc --backend-store-uri {database} --experiment-ids {identity}`"
         )
 
 
@@ -52,7 +73,8 @@ class RunDeleted(TrackingError):
 
     def __init__(self, name: str, identity: str, uri: str) -> None:
         super().__init__(
-            f"the run {name!r} is deleted at {uri}: bring it back with `mlflow runs restore --run-id {identity}`"
+            f"the run {name!r} is deleted at {uri}: bring it back with "
+            f"`MLFLOW_TRACKING_URI={_commanded(uri)} mlflow runs restore --run-id {identity}`"
         )
 
 

@@ -27,10 +27,10 @@ from treadle_tracking.entries import (
     Tags,
     Text,
 )
-from treadle_tracking.errors import MissingExtra
+from treadle_tracking.errors import MissingExtra, TrackingError
 from treadle_tracking.mirrors.address import parse_address
 from treadle_tracking.mirrors.batching import Point, requests
-from treadle_tracking.mirrors.database import check_usable, held
+from treadle_tracking.mirrors.database import check_driver, check_usable, held
 from treadle_tracking.mirrors.errors import (
     ExperimentDeleted,
     MirrorFailed,
@@ -73,6 +73,7 @@ class MLflowMirror:
     Raises:
         FileStoreRefused: the URI is a folder.
         MissingExtra: what the URI takes is not installed.
+        MissingDriver: the database's own driver is not installed.
         DatabaseUnusable: the sqlite file cannot be opened, or made.
     """
 
@@ -87,6 +88,8 @@ class MLflowMirror:
                 raise MissingExtra(f"the mirror {self.uri}", module, "mlflow")
         if self._address.file is not None:
             check_usable(self._address.file)
+        elif self._address.is_database:
+            check_driver(self._address.uri, self.uri)
         self._client: MlflowClient | None = None
         self._directory = Path()
         self._uid = ""
@@ -147,7 +150,8 @@ class MLflowMirror:
             with quiet():
                 yield
         except Exception as error:
-            if self._address.uri == self._address.shown:
+            # Our own errors are made of what may be shown.
+            if self._address.uri == self._address.shown or isinstance(error, TrackingError):
                 raise
             text = str(error).replace(self._address.uri, self._address.shown)
             # Without its cause: a traceback would show what was just left out.

@@ -11,6 +11,7 @@ from treadle_tracking.entries import Entry, Image, Started
 from treadle_tracking.errors import CorruptRecord, TrackingError
 from treadle_tracking.log import START, Position, read_entries
 from treadle_tracking.mirrors.base import Mirror
+from treadle_tracking.mirrors.errors import MirrorFailed
 from treadle_tracking.mirrors.state import Sent, load_sent, save_sent
 from treadle_tracking.notices import say
 
@@ -24,13 +25,19 @@ REST = 19  # times its own work, so that the thread takes a twentieth of the int
 LONGEST_REST = 5.0  # seconds
 FIRST_PAUSE = 0.5  # seconds after a failure; twice as long after the next
 LONGEST_PAUSE = 60.0  # seconds
+SILENCE = (
+    5.0  # seconds of waiting at the end before it is said; a new MLflow database alone takes three
+)
 LAST_ATTEMPTS = 3  # failures in a row, once the run is over, after which the rest is left to `sync`
 
 
 def _reason(error: BaseException) -> str:
     # SQLAlchemy goes on with the statement and all that it was to write.
     text = " ".join(str(error).partition("[SQL:")[0].split())
-    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
+    # A sentence of ours ends with what to type; another's may be a page.
+    if isinstance(error, MirrorFailed) or not isinstance(error, TrackingError):
+        text = text[:300]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 class Sender:
@@ -57,6 +64,7 @@ class Sender:
         self._is_open = False
         self._has_warned = False
         self._failure: str | None = None
+        self._sent_at_close: Sent | None = None
         # Before anything is sent: a run that is killed now must be known to `sync`.
         self._note(load_sent(self._directory, mirror.uri))
 
@@ -79,26 +87,52 @@ class Sender:
         Returns:
             None if everything has arrived, else a sentence that says how much has not and how to send it later.
         """
+        if self._sent_at_close is None:
+            self._sent_at_close = self._sent
         self._closing.set()
         self._woken.set()
         if self._thread.ident is not None:
-            self._thread.join(timeout)
+            self._join(timeout)
         return self._remainder()
 
-    def _remainder(self) -> str | None:
+    def _join(self, timeout: float | None) -> None:
+        # Whoever has set no limit has asked for the wait.
+        if timeout is None or timeout <= SILENCE:
+            self._thread.join(timeout)
+            return
+        self._thread.join(SILENCE)
+        left = self._left() if self._thread.is_alive() else None
+        if left is not None:
+            say(
+                f"waiting up to {timeout:g} s for {self._mirror.uri} to take what is left ({left}); "
+                f"Ctrl-C stops waiting, and nothing is lost"
+            )
+        self._thread.join(timeout - SILENCE)
+
+    def _left(self) -> str | None:
+        """How many entries the mirror has not acknowledged; None for none."""
         try:
             left = sum(1 for _ in read_entries(self._directory, self._sent.position))
         except TrackingError:
-            number = "Some entries"
-        else:
-            if left == 0:
-                return None
-            number = "1 entry" if left == 1 else f"{left} entries"
-        why = f" ({self._failure})" if self._failure else ""
+            return "some entries"
+        if left == 0:
+            return None
+        return "1 entry" if left == 1 else f"{left} entries"
+
+    def _remainder(self) -> str | None:
+        left = self._left()
+        if left is None:
+            return None
+        failure = self._failure
+        # A client may try for minutes before it says what is wrong.
+        if failure is None and self._thread.is_alive() and self._sent is self._sent_at_close:
+            failure = "it has not answered"
+        why = f" ({failure})" if failure else ""
         call = f"treadle_tracking.sync({str(self._directory)!r})"
         if HIDDEN in self._mirror.uri:
             whole = self._mirror.uri.replace(HIDDEN, "USER:PASSWORD")
             call = f"treadle_tracking.sync({str(self._directory)!r}, to={whole!r})"
+        number = left[0].upper() + left[1:]
         return f"{number} of this run did not reach {self._mirror.uri} in time{why}; send the rest with: {call}"
 
     def _work(self) -> None:

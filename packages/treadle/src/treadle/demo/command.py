@@ -72,7 +72,7 @@ def report(run: Run, validated: "EpochResult") -> None:
         ("parameters", "params.json"),
         ("curves, figure", next(path.name for path in run.directory.glob("events.*"))),
         ("weights", "artifacts/model.pt"),
-        *(("mirrored to", uri) for uri in run.mirrors),
+        *(("mirrored to" if uri in run.mirrored else "not all at", uri) for uri in run.mirrors),
     ]
     lines = [
         "",
