@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 from attrs import field, frozen
-from attrs.validators import gt
+from attrs.validators import gt, lt
 
 from treadle_config import ConfigError, Source, link, load
 
@@ -408,3 +408,16 @@ def test_a_tag_for_an_object_is_answered_with_its_flag(said, schemas):
             "choose it with optim.type = sgd"
         )
     ] == said(load, schemas.Config, argv=["--optim", "sgd"])
+
+
+def test_a_validators_problem_shows_what_was_given():
+    """What a validator refuses is shown as it was written, not as what it was read as."""
+
+    @frozen
+    class Schema:
+        size: int = field(default=1, validator=lt(10))
+
+    with pytest.raises(ConfigError) as caught:
+        load(Schema, {"size": "1_000"})
+
+    assert ["1_000"] == [problem.got.strip("'") for problem in caught.value.problems]

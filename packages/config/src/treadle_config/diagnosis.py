@@ -48,7 +48,8 @@ def diagnose(
         # It looked at a field that has a problem of its own.
         if objection is None or (bad and isinstance(objection, AttributeError)):
             continue
-        got = shown(getattr(instance, field.name))
+        given_as = node.content.get(field.key)
+        got = shown(getattr(instance, field.name) if given_as is None else given_as.content)
         wanted = "a value that its validator takes"
         problems.append(Problem(below, source, got, wanted, reason(objection)))
     if error is not None and not problems:
