@@ -5,10 +5,19 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from sybil import Sybil
 from sybil.integration.pytest import SybilItem
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+
+# How long an example takes says something of the machine, not of the code. In CI Hypothesis has a profile of its own,
+# which also tries the same examples every time.
+if "CI" not in os.environ:
+    hypothesis.settings.register_profile(
+        "treadle", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
+    hypothesis.settings.load_profile("treadle")
 
 
 def enter(namespace: dict[str, Any]) -> None:
