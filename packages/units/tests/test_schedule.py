@@ -465,6 +465,16 @@ def test_trigger_named_epoch():
     assert [(), (), (), (), ("epoch",)] == due
 
 
+def test_stop_after_a_quiet_call():
+    """A stop at a batch at which nothing is due brings back nothing of an earlier one."""
+    schedule = Schedule("20 batches", log="2 batches", save=Every("20 batches", at_end=True))
+    for _ in range(3):
+        schedule.advance(4)
+    schedule.stop("patience")
+
+    assert ("save",) == schedule.due()
+
+
 def test_stop():
     """`stop` ends the run, keeps what is due, and adds what is due at the end."""
     schedule = Schedule("10 steps", save=Every("7 steps", at_end=True), log="1 step")

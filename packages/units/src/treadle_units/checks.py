@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
 from treadle_units.errors import (
     InvalidArgument,
     InvalidCount,
@@ -16,6 +14,10 @@ from treadle_units.records import empty_batch
 from treadle_units.triggers import At, Every
 from treadle_units.vocabulary import spell
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
 
 def check_counts(
     records: int, batches: int, steps: int, epochs: int, counters: Mapping[str, int]
@@ -26,6 +28,14 @@ def check_counts(
         InvalidCount: A count is negative or no plain `int`, or there are records without a batch.
         EmptyBatch: There are batches, and no records.
     """
+    if (
+        type(records) is type(batches) is type(steps) is type(epochs) is int
+        and 0 < batches <= records
+        and steps >= 0
+        and epochs >= 0
+        and not counters
+    ):
+        return
     counts = {"records": records, "batches": batches, "steps": steps, "epochs": epochs}
     for name, count in {**counts, **counters}.items():
         if type(count) is not int or count < 0:
@@ -65,6 +75,8 @@ def check_totals(progress: Progress) -> None:
     Raises:
         InvalidCount: A total is no plain `int`.
     """
+    if type(progress.records) is type(progress.batches) is type(progress.steps) is int:
+        return
     for name in ("records", "batches", "steps"):
         total = progress.total(name)
         if type(total) is not int:

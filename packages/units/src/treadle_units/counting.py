@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
-from fractions import Fraction
-from typing import Any, Literal
 
 from treadle_units.agenda import Agenda
 from treadle_units.checks import (
@@ -18,14 +15,24 @@ from treadle_units.checks import (
     positive,
 )
 from treadle_units.epochs import EpochPosition
-from treadle_units.errors import InvalidArgument, InvalidState
-from treadle_units.limits import Length, Limit, Seconds
+from treadle_units.errors import InvalidArgument
+from treadle_units.limits import Limit
 from treadle_units.nearness import Nearness
 from treadle_units.outcome import LIMIT, Outcome
-from treadle_units.passes import Waiting
-from treadle_units.progress import Progress, whole_entry
+from treadle_units.progress import Progress
+from treadle_units.ratio import ratio
 from treadle_units.stopwatch import NANOSECONDS
-from treadle_units.triggers import At, Every, as_trigger
+from treadle_units.triggers import as_trigger
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from fractions import Fraction
+    from typing import Literal
+
+    from treadle_units.limits import Length, Seconds
+    from treadle_units.passes import Waiting
+    from treadle_units.triggers import At, Every
 
 _VERSION = 1
 
@@ -40,6 +47,7 @@ class Counting:
         "_agenda",
         "_allow_short",
         "_carried",
+        "_clock",
         "_due",
         "_end_counted_at",
         "_epoch_length_given",
@@ -95,26 +103,28 @@ class Counting:
         self._resolve = resolve
         self._allow_short = allow_short
         self._timed = "seconds" in self._agenda.units
+        self._clock = clock
         self._seen_ns = 0
         self._outcome: Outcome | None = None
         self._stop_reason: str | None = None
         self._due: tuple[str, ...] = ()
         self._carried: tuple[str, ...] = ()
-        self._fired: set[str] = set()
+        self._fired: tuple[str, ...] = ()
         self._fired_at = -1
         self._end_counted_at = -1
         self._started = False
         self._step_now = False
         self._window = 0
+        # The loop that may go on; none once the run has ended.
         self._walker: object = None
         self._waiting: Waiting | None = None
-        self._agenda.place(self._position)
+        self._agenda.place(self._position())
         # Thresholds of 0 send the first `advance` through all checks.
-        self._next_records: float = 0
-        self._next_batches: float = 0
-        self._next_steps: float = 0
+        self._next_records: int | Fraction = 0
+        self._next_batches: int | Fraction = 0
+        self._next_steps: int | Fraction = 0
         self._next_clock = math.inf
-        self._next_counters: dict[str, float] = {}
+        self._next_counters: dict[str, int | Fraction] = {}
 
     @property
     def until(self) -> Limit:
@@ -148,7 +158,8 @@ class Counting:
         After the loop they are what an end found later has made due, never a name that was due at
         that batch already.
         """
-        return self._due
+        # Of an earlier batch where an `advance` since then has been quiet, and cleared nothing.
+        return self._due if self._fired_at == self.progress.batches else ()
 
     def advance(
         self, records: int, batches: int = 1, steps: int = 0, epochs: int = 0, **counters: int
@@ -185,13 +196,15 @@ class Counting:
             total_records < self._next_records
             and total_batches < self._next_batches
             and total_steps < self._next_steps
-            and 0 < batches <= records
+            and batches > 0
+            and records >= batches
             and not epochs
-            and (not (counters or self._timed) or self._still_quiet(counters))
+            and (not self._timed or self._clock() < self._next_clock)
+            and (not counters or self._quietly_counted(counters))
         ):
-            progress.records, progress.batches = total_records, total_batches
+            progress.records = total_records
+            progress.batches = total_batches
             progress.steps = total_steps
-            self._due = ()
             return ()
         check_counts(records, batches, steps, epochs, counters)
         check_totals(progress)
@@ -241,86 +254,27 @@ class Counting:
             return
         if self._walker is not None and self._window:
             self._stop_reason = reason
+            self._next_batches = 0
             return
-        due = set(self._due)
-        self._due = self._agenda.in_order(due | set(self._settle(ending=reason)))
+        due = self.due()
+        self._due = self._agenda.in_order({*due, *self._settle(ending=reason)})
 
-    def state_dict(self) -> dict[str, Any]:
-        """What is needed to continue, as JSON-able plain integers.
-
-        A continued run is due at the same batches and ends at the same one.
-        Limit and triggers are not part of it, so they may change, and so may the batch size.
-        Names that are due are not part of it either: act on them before saving.
-        The gradients of an open accumulation window are not here: save where `step_now` is true.
-        """
-        check_totals(self.progress)
-        progress = self.progress.state_dict()
-        return {
-            "version": _VERSION,
-            "progress": progress,
-            "epochs": self._epochs.state_dict(),
-            "window": self._window,
-            # The `end_epoch` that follows belongs to an end that is counted already.
-            "end_counted": int(self._end_counted_at == self.progress.batches),
-            # A time crossed since the last `advance` has not been due yet.
-            "seen_ns": self._seen_ns if self._timed else progress["elapsed_ns"],
-        }
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state_dict` returned.
-
-        Where the limit lies behind, the run is finished at once, and nothing is due.
-
-        Raises:
-            InvalidState: The state is not one of this class.
-        """
-        if not isinstance(state, Mapping):
-            raise InvalidState(
-                f"the state is {state!r}; load what state_dict of this package returned"
-            )
-        if state.get("version") != _VERSION:
-            raise InvalidState(
-                f"the state has version {state.get('version')!r}; "
-                f"this release of treadle-units reads version {_VERSION}"
-            )
-        window, seen_ns = whole_entry(state, "window"), whole_entry(state, "seen_ns")
-        end_counted = whole_entry(state, "end_counted")
-        for part in ("progress", "epochs"):
-            if not isinstance(state.get(part), Mapping):
-                raise InvalidState(
-                    f"the state has {state.get(part)!r} as {part!r}; expected a dict"
-                )
-        loaded = Progress(clock=self.progress.stopwatch.clock)
-        loaded.load_state_dict(state["progress"])
-        self._epochs.load_state_dict(state["epochs"], loaded.batches)
-        # Last, since each of the two above may still refuse the state.
-        self.progress.load_state_dict(state["progress"])
-        self._window, self._seen_ns = window, seen_ns
-        self._due = self._carried = ()
-        self._fired_at = -1
-        self._end_counted_at = loaded.batches if end_counted else -1
-        self._step_now = False
-        self._stop_reason = None
-        self._started = False
-        self._next_records = self._next_batches = self._next_steps = 0
-        self._agenda.place(self._position)
-        self._nearness.mark(window, continued=self._epochs.pass_batches > 0 or end_counted > 0)
-        reached = self._agenda.reached(self._position)
-        self._outcome = None if reached is None else self._ended(LIMIT, reached)
-
-    def _still_quiet(self, counters: dict[str, int]) -> bool:
-        """Whether nothing is to happen by the clock or by further counters, which are counted then."""
-        if self._timed and self.progress.stopwatch.clock() >= self._next_clock:
-            return False
-        totals = self.progress.counters
-        sums = {}
+    def _quietly_counted(self, counters: dict[str, int]) -> bool:
+        """Count further counters, unless one brings something to happen or is no count."""
+        totals, nearest = self.progress.counters, self._next_counters
         for name, count in counters.items():
-            if type(count) is not int or count < 0:
-                return False
-            sums[name] = totals.get(name, 0) + count
-            if sums[name] >= self._next_counters.get(name, 0):
-                return False
-        totals.update(sums)
+            if (
+                name in nearest
+                and type(count) is int
+                and count >= 0
+                and (total := totals[name] + count) < nearest[name]
+            ):
+                totals[name] = total
+                continue
+            for counted, again in counters.items():
+                if counted == name:
+                    return False
+                totals[counted] -= again
         return True
 
     def _start(self) -> None:
@@ -338,13 +292,14 @@ class Counting:
 
     def _count(self, records: int, batches: int, counters: Mapping[str, int]) -> None:
         progress = self.progress
-        for name in counters.keys() - progress.counters.keys():
-            check_counter(name)
+        if counters:
+            for name in counters.keys() - progress.counters.keys():
+                check_counter(name)
+            for name, count in counters.items():
+                progress.counters[name] = progress.counters.get(name, 0) + count
         if self._timed:
             self._seen_ns = progress.stopwatch.elapsed_ns()
         progress.records, progress.batches = progress.records + records, progress.batches + batches
-        for name, count in counters.items():
-            progress.counters[name] = progress.counters.get(name, 0) + count
 
     def _end_passes(self, passes: int) -> None:
         if self._resolve is not None and self._epochs.batches_per_epoch is None:
@@ -352,58 +307,86 @@ class Counting:
         self._epochs.end_passes(passes)
         self._end_counted_at = self.progress.batches
 
-    def _position(self, unit: str) -> int | Fraction:
-        if unit == "epochs":
-            return self._epochs.position()
-        if unit == "seconds":
-            return Fraction(self._seen_ns, NANOSECONDS)
-        return self.progress.total(unit)
+    def _position(self) -> dict[str, int | Fraction]:
+        position: dict[str, int | Fraction] = {}
+        for unit in self._agenda.units:
+            if unit == "epochs":
+                position[unit] = self._epochs.position()
+            elif unit == "seconds":
+                position[unit] = ratio(self._seen_ns, NANOSECONDS)
+            else:
+                position[unit] = self.progress.total(unit)
+        return position
 
     def _settle(self, ending: str | None = None) -> tuple[str, ...]:
         """Find what the counts have made due, and whether they end the run."""
-        reached = self._agenda.reached(self._position)
+        agenda = self._agenda
+        position = self._position()
+        reached = agenda.reached(position)
         ends = self._outcome is None and (reached is not None or ending is not None)
         if ends and self._window and self._walker is not None:
             self._close_window()
+            position = self._position()
         self._epochs.count_by_length()
-        names = self._agenda.cross(self._position) | set(self._carried)
+        names = agenda.cross(position)
+        if ends or self._carried:
+            at_end = agenda.at_end if ends else ()
+            names = agenda.in_order({*names, *self._carried, *at_end})
+            self._carried = ()
         if ends:
-            names |= self._agenda.at_end
-            self._outcome = self._ended(ending if reached is None and ending else LIMIT, reached)
+            reason = ending if reached is None and ending else LIMIT
+            self._outcome = self._ended(reason, reached, position)
+            self._walker = None
         if self._fired_at != self.progress.batches:
-            self._fired_at, self._fired = self.progress.batches, set()
-        self._due = self._agenda.in_order(names - self._fired)
-        self._fired |= names
-        self._carried = ()
-        self._plan()
+            self._fired_at, self._fired = self.progress.batches, ()
+        self._due = tuple([name for name in names if name not in self._fired])
+        self._fired += self._due
+        self._plan(agenda.nearest(position))
         return self._due
 
-    def _ended(self, reason: str, limit: Length | Seconds | None) -> Outcome:
-        unreached = self._agenda.unreached(self._position)
-        return Outcome(reason, limit, self.progress.counts(), unreached)
+    def _ended(
+        self, reason: str, limit: Length | Seconds | None, position: Mapping[str, int | Fraction]
+    ) -> Outcome:
+        return Outcome(reason, limit, self.progress.counts(), self._agenda.unreached(position))
 
-    def _plan(self) -> None:
-        """Find the totals below which nothing is to happen."""
-        agenda, position = self._agenda, self._position
-        nearest: dict[str, float] = dict.fromkeys(self.progress.counters, math.inf)
-        for unit in agenda.units - {"epochs", "seconds"}:
-            point = agenda.coming(unit, position)
-            nearest[unit] = math.inf if point is None else int(point)
-        in_epochs = self._epochs.threshold(agenda.coming("epochs", position))
+    def _plan(self, nearest: dict[str, int | Fraction]) -> None:
+        """Find the totals below which nothing is to happen.
+
+        Args:
+            nearest: The next point in each unit in which there is one.
+        """
+        progress = self.progress
+        in_epochs = self._epochs.threshold(nearest.pop("epochs", None))
         if in_epochs is not None:
             unit, total = in_epochs
-            nearest[unit] = min(nearest.get(unit, math.inf), total)
-        self._next_records = nearest.pop("records", math.inf)
-        self._next_batches = nearest.pop("batches", math.inf)
-        self._next_steps = nearest.pop("steps", math.inf)
-        self._next_counters = nearest
-        seconds = agenda.coming("seconds", position) if self._timed else None
-        self._next_clock = (
-            math.inf
-            if seconds is None
-            else self.progress.stopwatch.clock_at(math.ceil(seconds * NANOSECONDS))
-        )
+            nearest[unit] = min(nearest.get(unit, total), total)
+        self._next_records = nearest.get("records") or _far(progress.records)
+        self._next_batches = nearest.get("batches") or _far(progress.batches)
+        self._next_steps = nearest.get("steps") or _far(progress.steps)
+        if self._stop_reason is not None:
+            # A stop that waits for its window has to be looked at with each batch.
+            self._next_batches = 0
+        if progress.counters:
+            self._next_counters = {
+                name: nearest.get(name) or _far(total) for name, total in progress.counters.items()
+            }
+        if self._timed:
+            seconds = nearest.get("seconds")
+            self._next_clock = (
+                math.inf
+                if seconds is None
+                else progress.stopwatch.clock_at(math.ceil(seconds * NANOSECONDS))
+            )
 
     def _close_window(self) -> None:
         self.progress.steps += 1
         self._window, self._step_now = 0, True
+
+
+def _far(total: int) -> int:
+    """Where to look at a total again in whose unit nothing is to happen.
+
+    Infinity is a float, and comparing an `int` with it takes twice as long; so does a comparison
+    with more than 30 bits.
+    """
+    return max(2**30 - 1, 2 * total)

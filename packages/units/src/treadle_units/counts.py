@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from treadle_units.value import Value
 from treadle_units.wording import counted, duration
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+
+class Counts(Value):
     """Records, batches, steps and epochs that were counted, and the time they took.
 
     Attributes:
@@ -19,11 +21,27 @@ class Counts:
         seconds: Wall-clock time on a monotonic clock; 0 where no time was measured.
     """
 
-    records: int = 0
-    batches: int = 0
-    steps: int = 0
-    epochs: int = 0
-    seconds: float = 0.0
+    __slots__ = __match_args__ = ("records", "batches", "steps", "epochs", "seconds")
+
+    records: Final[int]
+    batches: Final[int]
+    steps: Final[int]
+    epochs: Final[int]
+    seconds: Final[float]
+
+    def __init__(
+        self,
+        records: int = 0,
+        batches: int = 0,
+        steps: int = 0,
+        epochs: int = 0,
+        seconds: float = 0.0,
+    ) -> None:
+        self.records = records
+        self.batches = batches
+        self.steps = steps
+        self.epochs = epochs
+        self.seconds = seconds
 
     def __str__(self) -> str:
         counts = counted(

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from fractions import Fraction
 from math import ceil, floor
-from typing import Any
 
 from treadle_units.errors import InvalidState
-from treadle_units.limits import Length
-from treadle_units.progress import Progress, whole_entry
+from treadle_units.progress import whole_entry
+from treadle_units.ratio import ratio
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from fractions import Fraction
+    from typing import Any
+
+    from treadle_units.limits import Length
+    from treadle_units.progress import Progress
 
 
 class EpochPosition:
@@ -53,7 +59,7 @@ class EpochPosition:
         self._pass_began = 0
         # How much of the epoch was behind us when the length of a pass may have changed, and after
         # how many of its batches: a resumed run may have another batch size.
-        self._base = Fraction(0)
+        self._base: int | Fraction = 0
         self._base_batches = 0
 
     @property
@@ -66,11 +72,11 @@ class EpochPosition:
         parts = self._denominator
         if self.length is not None:
             reached = self._progress.total(self.length.unit) * parts
-            return Fraction(reached // int(self.length.value), parts)
+            return ratio(reached // int(self.length.value), parts)
         if parts == 1 or self.batches_per_epoch is None:
             return self._progress.epochs
         part = min(floor(self._within() * parts), parts - 1)
-        return self._progress.epochs + Fraction(part, parts)
+        return self._progress.epochs + ratio(part, parts)
 
     def threshold(self, point: int | Fraction | None) -> tuple[str, int] | None:
         """The unit and the total in it at which a point in epochs is reached.
@@ -99,12 +105,12 @@ class EpochPosition:
         if self.length is None:
             self._progress.end_epochs(passes)
         self._pass_began = self._progress.batches
-        self._base, self._base_batches = Fraction(0), 0
+        self._base, self._base_batches = 0, 0
 
     def state_dict(self) -> dict[str, Any]:
         """The position in the pass as plain integers, in batches and as an exact fraction."""
         known = self.length is None and self.batches_per_epoch is not None
-        within = min(self._within(), Fraction(1)) if known else None
+        within = min(self._within(), 1) if known else None
         return {
             "pass_batches": self.pass_batches,
             "batches_per_epoch": self.batches_per_epoch,
@@ -129,17 +135,17 @@ class EpochPosition:
             saved = whole_entry(state, "batches_per_epoch")
             self.batches_per_epoch = self.batches_per_epoch or saved or None
         self._pass_began = batches - pass_batches
-        self._base = base or Fraction(0)
+        self._base = base or 0
         self._base_batches = 0 if base is None else pass_batches
 
-    def _within(self) -> Fraction:
+    def _within(self) -> int | Fraction:
         """The part of the epoch that lies behind; may pass 1 in a pass longer than expected."""
         assert self.batches_per_epoch is not None
         later = self.pass_batches - self._base_batches
-        return self._base + Fraction(later, self.batches_per_epoch)
+        return self._base + ratio(later, self.batches_per_epoch)
 
 
-def _fraction(parts: object) -> Fraction | None:
+def _fraction(parts: object) -> int | Fraction | None:
     if parts is None:
         return None
     ints = isinstance(parts, list) and all(type(part) is int for part in parts)
@@ -147,4 +153,4 @@ def _fraction(parts: object) -> Fraction | None:
         raise InvalidState(
             f"the state has {parts!r} as 'pass_fraction'; expected the two ints of a fraction"
         )
-    return Fraction(parts[0], parts[1])
+    return ratio(parts[0], parts[1])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from treadle_units.counts import Counts
     from treadle_units.limits import Length, Limit
@@ -121,3 +120,7 @@ class InvalidState(UnitsError, ValueError):
 
 class UnprovenEnd(UserWarning):
     """Nothing proves that the run ends: it is limited in epochs alone, on data without a length."""
+
+
+class Unconvertible(UnitsError, ValueError):
+    """A `Geometry` was asked for a time or a counter, which no sizes of a loader foretell."""

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from fractions import Fraction
 from math import ceil, floor
-from typing import Self, final
 
 from treadle_units.errors import (
     Inexact,
@@ -15,11 +12,16 @@ from treadle_units.errors import (
     UnitMismatch,
     WrongKind,
 )
-from treadle_units.parsing import read_alternatives
+from treadle_units.value import Value, final
 from treadle_units.vocabulary import SECONDS_IN, SPELLINGS, spell
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from fractions import Fraction
+    from typing import Final, Self, TypeGuard
 
-class Limit(ABC):
+
+class Limit(Value, ABC):
     """Where something ends: the base of `Length`, `Seconds` and `FirstOf`.
 
     Limits are frozen, hashable values.
@@ -57,6 +59,8 @@ class Limit(ABC):
             InvalidAmount: The number is zero or negative, or a fraction of a whole thing.
             WrongKind: It is a limit, but not of the kind of this class.
         """
+        from treadle_units.parsing import read_alternatives
+
         found: Limit | None = None
         for amount in read_alternatives(text):
             value = _whole_where_possible(amount.value)
@@ -78,8 +82,15 @@ class Quantity(Limit):
 
     __slots__ = ()
 
-    value: int | Fraction
-    unit: str
+    @property
+    @abstractmethod
+    def value(self) -> int | Fraction:
+        """How many; whole wherever it can be."""
+
+    @property
+    @abstractmethod
+    def unit(self) -> str:
+        """Of what."""
 
     @abstractmethod
     def _like(self, value: int | Fraction) -> Self: ...
@@ -123,7 +134,7 @@ class Quantity(Limit):
         return self._like(self.value - self._other(other, "subtract"))
 
     def __mul__(self, factor: object) -> Self:
-        if isinstance(factor, bool) or not isinstance(factor, (int, Fraction)):
+        if not is_exact(factor):
             return NotImplemented
         return self._like(self.value * factor)
 
@@ -131,7 +142,6 @@ class Quantity(Limit):
 
 
 @final
-@dataclass(frozen=True, slots=True)
 class Length(Quantity):
     """So many of a unit: records, batches, steps, epochs, or of a counter of yours.
 
@@ -150,28 +160,31 @@ class Length(Quantity):
         InvalidUnit: The unit is no name for a counter.
     """
 
-    value: int | Fraction
-    unit: str
+    __slots__ = __match_args__ = ("value", "unit")
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.unit, str) or not self.unit.isidentifier():
+    value: Final[int | Fraction]
+    unit: Final[str]
+
+    def __init__(self, value: int | Fraction, unit: str) -> None:
+        if not isinstance(unit, str) or not unit.isidentifier():
             raise InvalidUnit(
-                f"{self.unit!r} is no name for a counter; "
+                f"{unit!r} is no name for a counter; "
                 "use 'records', 'batches', 'steps', 'epochs', 'tokens' or an identifier"
             )
-        if self.unit.lower() in SECONDS_IN:
-            raise InvalidUnit(f"{self.unit!r} is a time; use Seconds({self.value})")
-        meant = SPELLINGS.get(self.unit.lower(), self.unit)
-        if meant != self.unit:
-            raise InvalidUnit(f"{self.unit!r} is no unit; use {meant!r}")
-        value = _exact(self.value, f"Length({self.value!r}, {self.unit!r})")
-        if isinstance(value, Fraction) and self.unit != "epochs":
-            below, above = floor(value), ceil(value)
+        if unit.lower() in SECONDS_IN:
+            raise InvalidUnit(f"{unit!r} is a time; use Seconds({value})")
+        meant = SPELLINGS.get(unit.lower(), unit)
+        if meant != unit:
+            raise InvalidUnit(f"{unit!r} is no unit; use {meant!r}")
+        exact = _exact(value, f"Length({value!r}, {unit!r})")
+        if exact.denominator != 1 and unit != "epochs":
+            below, above = floor(exact), ceil(exact)
             raise InvalidAmount(
-                f"{value} {self.unit} is not whole; only epochs may be fractions, "
+                f"{exact} {unit} is not whole; only epochs may be fractions, "
                 f"so use {f'{below} or {above}' if below else above}"
             )
-        object.__setattr__(self, "value", value)
+        self.value = exact
+        self.unit = unit
 
     def __str__(self) -> str:
         return spell(self.value, self.unit)
@@ -183,7 +196,7 @@ class Length(Quantity):
 
     def _like(self, value: int | Fraction) -> Length:
         exact = _whole_where_possible(value)
-        if isinstance(exact, Fraction) and self.unit != "epochs" and exact > 0:
+        if exact.denominator != 1 and self.unit != "epochs" and exact > 0:
             below = floor(exact)
             raise Inexact(
                 f"{exact} {self.unit} is not whole; take .floor or .ceil of this error",
@@ -194,7 +207,6 @@ class Length(Quantity):
 
 
 @final
-@dataclass(frozen=True, slots=True)
 class Seconds(Quantity):
     """So much time on a monotonic clock; it converts to no other unit.
 
@@ -205,10 +217,12 @@ class Seconds(Quantity):
         InvalidAmount: The value is zero, negative, a bool or a float.
     """
 
-    value: int | Fraction
+    __slots__ = __match_args__ = ("value",)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "value", _exact(self.value, f"Seconds({self.value!r})"))
+    value: Final[int | Fraction]
+
+    def __init__(self, value: int | Fraction) -> None:
+        self.value = _exact(value, f"Seconds({value!r})")
 
     def __str__(self) -> str:
         for name in ("d", "h", "min"):
@@ -217,7 +231,7 @@ class Seconds(Quantity):
         return f"{self.value} s"
 
     @property
-    def unit(self) -> str:  # type: ignore[override]  # fixed for this kind
+    def unit(self) -> str:
         """Always `seconds`."""
         return "seconds"
 
@@ -231,11 +245,15 @@ class Seconds(Quantity):
 
 
 @final
-@dataclass(frozen=True, slots=True)
 class FirstOf(Limit):
     """Whichever of several amounts comes first; `a | b` makes it."""
 
-    alternatives: tuple[Length | Seconds, ...]
+    __slots__ = __match_args__ = ("alternatives",)
+
+    alternatives: Final[tuple[Length | Seconds, ...]]
+
+    def __init__(self, alternatives: tuple[Length | Seconds, ...]) -> None:
+        self.alternatives = alternatives
 
     def __str__(self) -> str:
         return " | ".join(map(str, self.alternatives))
@@ -278,8 +296,18 @@ def _whole_where_possible(value: int | Fraction) -> int | Fraction:
     return int(value) if value == int(value) else value
 
 
+def is_exact(number: object) -> TypeGuard[int | Fraction]:
+    """Whether a number is an `int`, and no bool, or a `Fraction`."""
+    if isinstance(number, int):
+        return not isinstance(number, bool)
+    # After the plain integers, which need not wait for its import.
+    from fractions import Fraction
+
+    return isinstance(number, Fraction)
+
+
 def _exact(value: int | Fraction, written: str) -> int | Fraction:
-    if isinstance(value, bool) or not isinstance(value, (int, Fraction)):
+    if not is_exact(value):
         raise InvalidAmount(
             f"{written} is made from a "
             f"{type(value).__name__}; give an int, or a Fraction where a part is meant"

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 
 from treadle_units.errors import InvalidCount
 from treadle_units.stopwatch import NANOSECONDS, Stopwatch
+from treadle_units.value import Value
 from treadle_units.wording import report
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Final
 
-@dataclass(frozen=True, slots=True)
-class Throughput:
+
+class Throughput(Value):
     """What a meter has read; a plain value to send to another rank.
 
     Attributes:
@@ -22,10 +25,18 @@ class Throughput:
         ranks: How many readings were merged into it.
     """
 
-    records: int
-    batches: int
-    seconds: float
-    ranks: int = 1
+    __slots__ = __match_args__ = ("records", "batches", "seconds", "ranks")
+
+    records: Final[int]
+    batches: Final[int]
+    seconds: Final[float]
+    ranks: Final[int]
+
+    def __init__(self, records: int, batches: int, seconds: float, ranks: int = 1) -> None:
+        self.records = records
+        self.batches = batches
+        self.seconds = seconds
+        self.ranks = ranks
 
     def merge(self, other: Throughput) -> Throughput:
         """Count two ranks together: records and batches add up, the longer time holds."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from treadle_units.errors import EmptyEpoch
-from treadle_units.limits import Length, Limit
-from treadle_units.progress import Progress
 from treadle_units.vocabulary import spell
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from treadle_units.limits import Length, Limit
+    from treadle_units.progress import Progress
 
 
 class Nearness:

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-import re
-from fractions import Fraction
-from typing import NamedTuple
-
 from treadle_units.errors import InvalidAmount, MalformedLimit, MissingUnit, UnknownUnit
+from treadle_units.value import Value
 from treadle_units.vocabulary import COUNTER_PREFIX, LEGAL, SECONDS_IN, SPELLINGS, nearest
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from fractions import Fraction
+    from re import Match
+    from typing import Final
+
 _DIGITS = r"[0-9]+(?:_[0-9]+)*"
-_AMOUNT = re.compile(
-    rf"""\s*
+_AMOUNT = rf"""(?x)\s*
     (?P<number>{_DIGITS}(?:/{_DIGITS}|(?:\.{_DIGITS})?(?:[eE][+-]?[0-9]{{1,2}})?))
     \s*(?P<multiplier>[kKMG](?=\s*$|\s+[a-zA-Z]))?
     \s*(?P<unit>[^\W\d][\w:]*)?
-    \s*""",
-    re.VERBOSE,
-)
+    \s*"""
 _MULTIPLIERS = {"k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9}
 # Past what any run counts; it keeps a text from becoming a number that fills the memory.
 _LONGEST_NUMBER = 400
 
 
-class Amount(NamedTuple):
+class Amount(Value):
     """A number of a unit; times are in `seconds`."""
 
-    value: Fraction
-    unit: str
+    __slots__ = __match_args__ = ("value", "unit")
+
+    value: Final[int | Fraction]
+    unit: Final[str]
+
+    def __init__(self, value: int | Fraction, unit: str) -> None:
+        self.value = value
+        self.unit = unit
 
 
 def read_alternatives(text: object) -> list[Amount]:
@@ -49,10 +55,13 @@ def read_alternatives(text: object) -> list[Amount]:
 
 
 def _read_amount(part: str, text: str) -> Amount:
+    import re
+
+    pattern = re.compile(_AMOUNT)
     amounts: list[Amount] = []
     position = 0
     while position < len(part):
-        match = _AMOUNT.match(part, position)
+        match = pattern.match(part, position)
         if match is None:
             break
         amounts.append(_amount_of(match, part))
@@ -61,10 +70,10 @@ def _read_amount(part: str, text: str) -> Amount:
         raise _malformed(part, text)
     if len(amounts) > 1 and any(amount.unit != "seconds" for amount in amounts):
         raise _malformed(part, text)
-    return Amount(sum((amount.value for amount in amounts), Fraction(0)), amounts[0].unit)
+    return Amount(sum(amount.value for amount in amounts), amounts[0].unit)
 
 
-def _amount_of(match: re.Match[str], part: str) -> Amount:
+def _amount_of(match: Match[str], part: str) -> Amount:
     number, multiplier, word = match["number"], match["multiplier"] or "", match["unit"]
     if word is None:
         # Followed by something that is no unit, such as the comma of "1,000 records".
@@ -77,7 +86,7 @@ def _amount_of(match: re.Match[str], part: str) -> Amount:
             f"write at most {_LONGEST_NUMBER}, such as '1e9 records'"
         )
     try:
-        value = Fraction(number) * _MULTIPLIERS.get(multiplier, 1)
+        value = _number(number) * _MULTIPLIERS.get(multiplier, 1)
     except ZeroDivisionError:
         raise InvalidAmount(f"{part!r} divides by zero; write a positive number") from None
     lowered = word.lower()
@@ -90,6 +99,15 @@ def _amount_of(match: re.Match[str], part: str) -> Amount:
     if counter != word and counter.isidentifier() and not known:
         return Amount(value, counter)
     raise _unknown_unit(word, part)
+
+
+def _number(written: str) -> int | Fraction:
+    if written.replace("_", "").isdigit():
+        return int(written)
+    # After the whole numbers, which need not wait for its import.
+    from fractions import Fraction
+
+    return Fraction(written)
 
 
 def _missing_unit(number: object) -> MissingUnit:
@@ -109,6 +127,8 @@ def _unknown_unit(word: str, part: str) -> UnknownUnit:
 
 
 def _malformed(part: str, text: str) -> MalformedLimit | InvalidAmount:
+    import re
+
     grouped = re.match(r"[0-9]{1,3}(?:,[0-9]{3})+", part)
     if grouped:
         return MalformedLimit(

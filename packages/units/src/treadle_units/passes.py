@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, Generic, TypeAlias, TypeVar
-
 from treadle_units.errors import EmptyEpoch, WrongLength
 from treadle_units.vocabulary import spell
 
-Batch = TypeVar("Batch")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any, TypeAlias
 
-Waiting: TypeAlias = tuple[Iterator[Any], Any]
-"""A one-shot iterator, and the batch drawn ahead from it."""
+    # A one-shot iterator, and the batch drawn ahead from it.
+    Waiting: TypeAlias = tuple[Iterator[Any], Any]
 
 
-class Pass(Generic[Batch]):
+class Pass:
     """Draws batches one by one, and one ahead where nothing else tells which is the last.
 
     Args:
@@ -24,71 +24,57 @@ class Pass(Generic[Batch]):
         waiting: What an earlier pass returned when it was closed.
 
     Attributes:
-        batch: The batch drawn last.
+        source: Draw the batches from here; the loader's own iterator where its length is enough.
+        length: As given.
         one_shot: Whether the loader is an iterator, which cannot be passed over again.
     """
 
-    __slots__ = (
-        "_ahead",
-        "_drawn",
-        "_failure",
-        "_iterator",
-        "_length",
-        "_waiting",
-        "batch",
-        "one_shot",
-    )
-
-    batch: Batch
+    __slots__ = ("_ahead", "_failure", "_iterator", "_waiting", "length", "one_shot", "source")
 
     def __init__(
         self,
-        loader: Iterable[Batch],
+        loader: Iterable[Any],
         *,
         length: int | None,
         ahead: bool,
         waiting: Waiting | None = None,
     ) -> None:
-        self._iterator: Iterator[Batch] = iter(loader)
+        self._iterator = iter(loader)
         self.one_shot = self._iterator is loader
-        self._length = length
+        self.length = length
         self._ahead = ahead
-        self._drawn = 0
         self._failure: Exception | None = None
-        self._waiting: tuple[Batch, ...] = ()
+        self._waiting: tuple[Any, ...] = ()
         if waiting is not None and waiting[0] is self._iterator:
             self._waiting = (waiting[1],)
+        own = length is not None and not self._waiting
+        self.source: Iterator[Any] = self._iterator if own else self
 
-    def draw(self) -> bool:
-        """Make the next batch `batch`; `False` where there is none.
+    def __iter__(self) -> Iterator[Any]:
+        return self
 
-        Raises:
-            WrongLength: The loader announced more batches, or fewer.
-        """
+    def __next__(self) -> Any:
         if self._failure is not None:
             raise self._failure
         if self._waiting:
-            (self.batch,) = self._waiting
+            (batch,) = self._waiting
             self._waiting = ()
-        else:
-            try:
-                self.batch = next(self._iterator)
-            except StopIteration:
-                if self._length is not None and self._drawn < self._length:
-                    raise self._wrong_length(f"ended after {self._drawn}") from None
-                return False
-        self._drawn += 1
-        if self._length is not None and self._drawn > self._length:
-            raise self._wrong_length("yielded one more")
-        return True
+            return batch
+        return next(self._iterator)
 
-    def is_last(self) -> bool:
-        """Whether the batch just drawn ends the pass; `False` also where that is not known."""
-        if self._length is not None:
-            return self._drawn == self._length
+    def is_last(self, drawn: int) -> bool:
+        """Whether the batch drawn last, so many of the pass, ends it; `False` if not known.
+
+        Raises:
+            WrongLength: It is one more than the loader announced.
+        """
+        if self.length is not None:
+            if drawn > self.length:
+                raise self._wrong_length("yielded one more")
+            return drawn == self.length
         if not self._ahead:
             return False
-        if not self._waiting:
+        if not self._waiting and self._failure is None:
             try:
                 self._waiting = (next(self._iterator),)
             except StopIteration:
@@ -97,6 +83,15 @@ class Pass(Generic[Batch]):
                 # The batch at hand is good and still has to be used.
                 self._failure = failure
         return False
+
+    def check_end(self, drawn: int) -> None:
+        """Look whether a pass that has ended had the batches that were announced.
+
+        Raises:
+            WrongLength: It had fewer.
+        """
+        if self.length is not None and drawn < self.length:
+            raise self._wrong_length(f"ended after {drawn}")
 
     def close(self) -> Waiting | None:
         """Close the iterator, so that worker processes of a loader end now.
@@ -115,7 +110,7 @@ class Pass(Generic[Batch]):
 
     def _wrong_length(self, seen: str) -> WrongLength:
         return WrongLength(
-            f"the loader announced {self._length} batches and {seen}; "
+            f"the loader announced {self.length} batches and {seen}; "
             "mend its __len__, or give lookahead=True to find the last batch by reading one ahead"
         )
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
 
 from treadle_units.counts import Counts
 from treadle_units.errors import InvalidState
 from treadle_units.stopwatch import NANOSECONDS, Stopwatch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
 
 _COUNTS = ("records", "batches", "steps", "epochs")
 _OF_THE_EPOCH = ("epoch_records", "epoch_batches", "epoch_steps", "epoch_ns")
@@ -105,6 +108,8 @@ class Progress:
         Raises:
             InvalidState: An entry is missing or is no count; nothing is changed then.
         """
+        from collections.abc import Mapping
+
         names = (*_COUNTS, "elapsed_ns", *_OF_THE_EPOCH)
         counts = {name: whole_entry(state, name) for name in names}
         counters = state.get("counters")

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
 from operator import index
-from typing import Any
 
 from treadle_units.errors import EmptyBatch, InvalidCount, UncountableBatch
+from treadle_units.passes import length_of
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from typing import Any, TypeGuard
+
+# A list of these alone is one of records: they are no columns, and have no shape.
+_PLAIN = frozenset((int, float, complex, bool, str, bytes, type(None)))
 _WAY_OUT = "give records=, a function of the batch that returns how many records it has"
 
 
@@ -25,10 +31,21 @@ def count_records(batch: object) -> int:
             be one of records or one of columns: `[{"x": arrays}, {"y": arrays}]`.
         EmptyBatch: It has no records.
     """
-    shape = getattr(batch, "shape", None)
-    if shape is not None and len(shape) > 0:
-        size = index(shape[0])
+    # The common batches first, as directly as can be; whatever else is walked through below.
+    if type(batch) is list:
+        if _is_plain(batch):
+            return len(batch)
+        size = _common_size(batch)
+    elif type(batch) is tuple:
+        size = _common_size(batch)
+    elif type(batch) is dict:
+        size = _common_size(batch.values())
     else:
+        try:
+            size = index(batch.shape[0])  # type: ignore[attr-defined]  # that is the question
+        except (AttributeError, IndexError, TypeError):
+            size = None
+    if size is None:
         leaves = list(_leaves(batch, ""))
         if not leaves:
             raise UncountableBatch(
@@ -46,6 +63,38 @@ def count_records(batch: object) -> int:
     return size
 
 
+def record_counter(loader: Any, *, continued: int = 0) -> Callable[[object], int]:
+    """Choose how to count the records of each batch of a loader.
+
+    That is `count_records`, but for one case.
+    A list may be one of columns, as a `DataLoader` makes it, or one of records, such as four images
+    of shape (3, height, width), of which the common leading size says 3.
+    A batch that is not the last of its pass has exactly `batch_size` records.
+    So where that is the length of the list, and not the leading size of what is in it, the lists of
+    this loader are lists of records, on the last batch of a pass, too.
+
+    Args:
+        loader: What is iterated; its `len` and `batch_size` are looked at, where it has them.
+        continued: How many batches of the pass come before the first one that is to be counted.
+
+    Returns:
+        A function of the batch, to be called on each in turn; it raises what `count_records` does.
+    """
+    batch_size, length = getattr(loader, "batch_size", None), length_of(loader)
+    # What may be the last batch of its pass tells nothing.
+    if type(batch_size) is not int or length is None or continued + 1 >= length:
+        return count_records
+    reading: Callable[[object], int] | None = None
+
+    def count(batch: object) -> int:
+        nonlocal reading
+        if reading is None:
+            reading = _reading(batch, batch_size)
+        return reading(batch)
+
+    return count
+
+
 def empty_batch() -> EmptyBatch:
     """The error for a batch that adds nothing."""
     return EmptyBatch(
@@ -53,18 +102,17 @@ def empty_batch() -> EmptyBatch:
     )
 
 
-def counted_by(function: Callable[[Any], Any], name: str, batch: object) -> int:
-    """Count with a function of the user's, whose result may be any whole scalar.
+def whole_count(result: object, name: str) -> int:
+    """Take what a function of the user's has counted: any whole scalar, not negative.
 
     Raises:
-        InvalidCount: The result is no whole number, or negative.
+        InvalidCount: It is no whole number, or negative.
         EmptyBatch: It says that the batch has no records.
     """
-    result = function(batch)
     try:
         if isinstance(result, bool):
             raise TypeError  # noqa: TRY301  # a truth value has an index, and is no count
-        count = index(result)
+        count = index(result)  # type: ignore[arg-type]  # that is the question
     except TypeError:
         raise InvalidCount(
             f"{name}= returned {result!r} of type {type(result).__name__}; return an int"
@@ -76,20 +124,65 @@ def counted_by(function: Callable[[Any], Any], name: str, batch: object) -> int:
     return count
 
 
+def _is_plain(items: list[Any]) -> bool:
+    return bool(items) and type(items[0]) in _PLAIN and _PLAIN.issuperset(map(type, items))
+
+
+def _common_size(parts: Iterable[Any]) -> int | None:
+    """The leading size of the parts, where they are arrays that agree and nothing else."""
+    size = None
+    for part in parts:
+        try:
+            leading = part.shape[0]
+        except (AttributeError, IndexError, TypeError):
+            return None
+        if size is None:
+            size = leading
+        elif leading != size:
+            return None
+    return None if size is None else index(size)
+
+
+def _reading(batch: object, batch_size: int) -> Callable[[object], int]:
+    """How to count batches like this one, which has `batch_size` records."""
+    if not isinstance(batch, list) or len(batch) != batch_size:
+        return count_records
+    columns = set(_columns(batch))
+    if columns == {0}:
+        # More likely a batch of nothing than one of records of nothing: it is refused there.
+        return count_records
+    if columns != {batch_size}:
+        return _count_items
+
+    def count(batch: object) -> int:
+        # Both readings fit the first batch; but all batches have the same number of columns.
+        one_of_records = isinstance(batch, list) and len(batch) != batch_size
+        return _count_items(batch) if one_of_records else count_records(batch)
+
+    return count
+
+
+def _count_items(batch: object) -> int:
+    """Count a list of records, whatever they are."""
+    if isinstance(batch, list) and batch:
+        return len(batch)
+    return count_records(batch)
+
+
 def _leaves(part: object, path: str) -> Iterator[tuple[str, int]]:
     shape = getattr(part, "shape", None)
     if shape is not None:
         if len(shape) > 0:
             yield path, index(shape[0])
-    elif isinstance(part, Mapping):
-        for key, value in part.items():
-            yield from _leaves(value, f"{path}[{key!r}]")
     elif isinstance(part, tuple) or (isinstance(part, list) and _holds_arrays(part)):
         for position, value in enumerate(part):
             yield from _leaves(value, f"{path}[{position}]")
     elif isinstance(part, list):
         _check_one_reading(part)
         yield path, len(part)
+    elif _is_mapping(part):
+        for key, value in part.items():
+            yield from _leaves(value, f"{path}[{key!r}]")
 
 
 def _holds_arrays(items: list[object]) -> bool:
@@ -102,7 +195,7 @@ def _check_one_reading(items: list[object]) -> None:
     A collate function makes `[{"a": arrays}, {"b": arrays}]` of records that are pairs of
     mappings, and `[("a", "b", "c"), ("d", "e", "f")]` of records that are pairs of texts.
     """
-    if not all(isinstance(item, (list, Mapping)) or _is_texts(item) for item in items):
+    if not all(isinstance(item, list) or _is_mapping(item) or _is_texts(item) for item in items):
         return
     lengths = {length for item in items for length in _columns(item)}
     if len(lengths) == 1 and lengths != {len(items)}:
@@ -119,9 +212,23 @@ def _columns(part: object) -> Iterator[int]:
         yield from (index(size) for size in shape[:1])
     elif isinstance(part, tuple) and _is_texts(part):
         yield len(part)
-    elif isinstance(part, (list, Mapping)):
-        for value in part.values() if isinstance(part, Mapping) else part:
+    elif isinstance(part, list):
+        for value in part:
             yield from _columns(value)
+    elif _is_mapping(part):
+        for value in part.values():
+            yield from _columns(value)
+
+
+def _is_mapping(part: object) -> TypeGuard[Mapping[object, object]]:
+    if isinstance(part, dict):
+        return True
+    if type(part) in _PLAIN:
+        return False
+    # After the common cases, which need not wait for its import.
+    from collections.abc import Mapping
+
+    return isinstance(part, Mapping)
 
 
 def _is_texts(part: object) -> bool:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from fractions import Fraction
-from typing import final
-
 from treadle_units.errors import InvalidTrigger
-from treadle_units.limits import Length, Limit, Seconds
+from treadle_units.limits import Length, Limit, Seconds, is_exact
+from treadle_units.value import Value, final
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from fractions import Fraction
+    from typing import Final
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Every:
+class Every(Value):
     """Due each time another multiple of a length is crossed.
 
     The grid is absolute: `offset`, `offset + length`, `offset + 2 x length`, ...
@@ -30,28 +31,28 @@ class Every:
         InvalidTrigger: The length has alternatives, or the offset is no count of its unit.
     """
 
-    length: Length | Seconds
-    offset: int | Fraction
-    at_end: bool
+    __slots__ = __match_args__ = ("length", "offset", "at_end")
+
+    length: Final[Length | Seconds]
+    offset: Final[int | Fraction]
+    at_end: Final[bool]
 
     def __init__(
         self, length: Length | Seconds | str, *, offset: int | Fraction = 0, at_end: bool = False
     ) -> None:
         amount = one_amount(length)
-        if isinstance(offset, bool) or not isinstance(offset, (int, Fraction)) or offset < 0:
+        if not is_exact(offset) or offset < 0:
             raise InvalidTrigger(
                 f"the offset of every {amount} is {offset!r}; "
                 f"give a number of {amount.unit}, 0 or more"
             )
-        if isinstance(offset, Fraction) and offset.denominator == 1:
-            offset = int(offset)
-        if isinstance(offset, Fraction) and amount.unit not in ("epochs", "seconds"):
+        if offset.denominator != 1 and amount.unit not in ("epochs", "seconds"):
             raise InvalidTrigger(
                 f"the offset of every {amount} is {offset}; only epochs may be fractions"
             )
-        object.__setattr__(self, "length", amount)
-        object.__setattr__(self, "offset", offset)
-        object.__setattr__(self, "at_end", at_end)
+        self.length = amount
+        self.offset = int(offset) if offset.denominator == 1 else offset
+        self.at_end = at_end
 
     def __str__(self) -> str:
         offset = f" from {self.offset}" if self.offset else ""
@@ -76,8 +77,7 @@ class Every:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class At:
+class At(Value):
     """Due once at each of some lengths of one unit.
 
     Args:
@@ -87,9 +87,13 @@ class At:
         InvalidTrigger: There is no length, or they are of several units.
     """
 
-    lengths: tuple[Length | Seconds, ...]
+    __slots__ = __match_args__ = ("lengths",)
+
+    lengths: Final[tuple[Length | Seconds, ...]]
 
     def __init__(self, lengths: Length | Seconds | str | Iterable[Length | Seconds | str]) -> None:
+        from collections.abc import Iterable
+
         if isinstance(lengths, str) or not isinstance(lengths, Iterable):
             lengths = (lengths,)
         amounts = [one_amount(length) for length in lengths]
@@ -101,7 +105,7 @@ class At:
                 else "At has no lengths; give at least one, or None for never"
             )
         ordered = sorted(set(amounts), key=lambda amount: amount.value)
-        object.__setattr__(self, "lengths", tuple(ordered))
+        self.lengths = tuple(ordered)
 
     def __str__(self) -> str:
         return f"at {', '.join(map(str, self.lengths))}"

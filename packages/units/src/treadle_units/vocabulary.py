@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 SINGULAR = {
     "records": "record",
