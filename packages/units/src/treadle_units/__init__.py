@@ -15,6 +15,7 @@ from treadle_units.errors import (
     MalformedLimit,
     MissingUnit,
     TakenOver,
+    Unconvertible,
     UncountableBatch,
     UnitMismatch,
     UnitsError,
@@ -24,6 +25,7 @@ from treadle_units.errors import (
     WrongKind,
     WrongLength,
 )
+from treadle_units.geometry import Geometry
 from treadle_units.limits import Batches, Epochs, Length, Limit, Records, Seconds, Steps, parse
 from treadle_units.meter import Meter, Throughput
 from treadle_units.outcome import Outcome
@@ -42,6 +44,7 @@ __all__ = [
     "EmptyEpoch",
     "Epochs",
     "Every",
+    "Geometry",
     "Inexact",
     "InvalidAmount",
     "InvalidArgument",
@@ -62,6 +65,7 @@ __all__ = [
     "Steps",
     "TakenOver",
     "Throughput",
+    "Unconvertible",
     "UncountableBatch",
     "UnitMismatch",
     "UnitsError",

@@ -78,7 +78,7 @@ class UncountableBatch(UnitsError, ValueError):
 
 
 class UnknownEpochLength(UnitsError, ValueError):
-    """A fraction of an epoch was asked for where the batches of an epoch are not known."""
+    """Something was asked for that needs the length of an epoch, which is not known."""
 
 
 class EmptyEpoch(UnitsError):

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from treadle_units.geometry import Geometry
+
 _VERSION = 1
 
 
@@ -62,6 +64,47 @@ class Schedule(Walking):
     """
 
     __slots__ = ()
+
+    def explain(self, geometry: Geometry | None = None) -> str:
+        """Write when each trigger is going to be due: first, next, last, and how many times.
+
+        ```text
+        until 10 epochs | 2 h, at most 14_370 records, 450 batches, 120 steps, 10 epochs
+                    every              first      then       last       times
+          validate  1 epoch, at end    batch 45   batch 90   batch 450  10
+          save      500 steps, at end  batch 450  -          batch 450  1
+          log       50 steps           batch 188  batch 376  batch 376  2
+          hist      100k records       never reached (14_370)
+        ```
+
+        The columns are in batches, whatever the triggers count, and the table is of the whole run,
+        also where a part of it lies behind.
+        It is exact for data of these sizes; what they do not tell is `?`.
+
+        Args:
+            geometry: The sizes of the data; without them, what is known all the same.
+
+        Returns:
+            Lines without a line break at the end.
+
+        Raises:
+            InvalidArgument: The schedule was given `batches_per_epoch`, and the geometry has
+                another.
+            EmptyEpoch: Passes are too short for the geometry's windows, which drops those cut
+                short.
+        """
+        # Most runs never ask.
+        from treadle_units.explanation import explain
+
+        told = geometry is not None and geometry.dataset_size is not None
+        known = self._epoch_length_given or not told
+        return explain(
+            self.until,
+            self._agenda.triggers,
+            geometry,
+            epoch_length=self._epochs.length,
+            batches_per_epoch=self._epochs.batches_per_epoch if known else None,
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """What is needed to continue, as JSON-able plain integers.
