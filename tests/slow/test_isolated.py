@@ -76,17 +76,28 @@ def alone(
     return environment
 
 
-def test_the_first_example_runs(alone: Environment, root: Path) -> None:
-    """The first example of a package's README runs with its wheel and dependencies alone."""
-    readme = (root / "packages" / alone.package / "README.md").read_text()
-    first = re.search(r"^```python\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE)
+def run_first_example(alone: Environment, document: Path) -> subprocess.CompletedProcess[str]:
+    first = re.search(r"^```python\n(.*?)^```$", document.read_text(), re.DOTALL | re.MULTILINE)
     assert first is not None
     work = alone.home / "work"
     work.mkdir(exist_ok=True)
     (work / "example.py").write_text(first.group(1))
     # torch says this of itself where there is no NumPy, which none of the packages needs.
     filters = ["-W", "error", "-W", "ignore:Failed to initialize NumPy:UserWarning"]
-    done = alone.run(*filters, "example.py", cwd=work)
+    return alone.run(*filters, "example.py", cwd=work)
+
+
+def test_the_first_example_runs(alone: Environment, root: Path) -> None:
+    """The first example of a package's README runs with its wheel and dependencies alone."""
+    done = run_first_example(alone, root / "packages" / alone.package / "README.md")
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("alone", ["units"], indirect=True)
+def test_the_guide_begins_alone(alone: Environment, root: Path) -> None:
+    """The first example of a guide that stands alone runs with the wheel of its package alone."""
+    done = run_first_example(alone, root / "docs" / f"{alone.package}.md")
 
     assert (done.returncode, done.stderr) == (0, "")
 

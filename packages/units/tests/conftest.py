@@ -8,9 +8,11 @@ class Unsized:
 
     def __init__(self, *passes):
         self.passes = list(passes)
+        self.begun = 0
         self.drawn = 0
 
     def __iter__(self):
+        self.begun += 1
         batches = self.passes.pop(0) if len(self.passes) > 1 else self.passes[0]
         for batch in batches:
             self.drawn += 1
@@ -23,12 +25,15 @@ class Announced:
     def __init__(self, batches, length):
         self.batches = batches
         self.length = length
+        self.drawn = 0
 
     def __len__(self):
         return self.length
 
     def __iter__(self):
-        return iter(self.batches)
+        for batch in self.batches:
+            self.drawn += 1
+            yield batch
 
 
 class Array:

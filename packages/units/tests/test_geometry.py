@@ -163,7 +163,7 @@ def loader(geometry, passes=1):
 @settings(max_examples=120)
 @given(geometries())
 def test_equals_a_simulation(geometry):
-    """Case 33: closed forms say what handing out the records one by one does."""
+    """Closed forms say what handing out the records one by one does."""
     assert compare(geometry, thorough=False) > 0
 
 
@@ -172,7 +172,7 @@ def test_equals_a_simulation(geometry):
     ("remainder", "geometries"), [("flush", 14_688), ("carry", 14_688), ("drop", 6883)]
 )
 def test_equals_a_simulation_everywhere(remainder, geometries):
-    """Case 33, over the whole grid of small sizes: millions of answers, none of them off."""
+    """Over the whole grid of small sizes: millions of answers, none of them off."""
     grid = product(
         range(1, 41), range(1, 13), range(1, 4), range(1, 7), (False, True), (remainder,)
     )
@@ -251,19 +251,19 @@ def test_without_end(batch_size, world_size, accumulate, remainder):
 
 
 def test_reaches_records():
-    """Case 2: nine records in batches of 4 of 10 are reached by 3 batches, at 10 records."""
+    """Nine records in batches of 4 of 10 are reached by 3 batches, at 10 records."""
     geometry = Geometry(4, dataset_size=10)
 
     assert (3, 10) == (geometry.batches_to_reach(Records(9)), geometry.at_batch(3).records)
 
 
 def test_reaches_one_record():
-    """Case 3: one record is reached by one batch."""
+    """One record is reached by one batch."""
     assert Geometry(4, dataset_size=10).batches_to_reach("1 record") == 1
 
 
 def test_no_batch():
-    """Case 9: a dataset below one batch with `drop_last` is refused with the sizes."""
+    """A dataset below one batch with `drop_last` is refused with the sizes."""
     with pytest.raises(EmptyEpoch) as raised:
         Geometry(4, dataset_size=3, drop_last=True)
 
@@ -274,14 +274,14 @@ def test_no_batch():
 
 
 def test_steps_do_not_drift():
-    """Case 17: every 4 steps of 2 batches, at 7 batches a pass, are batches 7, 14, 21 and 28."""
+    """Every 4 steps of 2 batches, at 7 batches a pass, are batches 7, 14, 21 and 28."""
     geometry = Geometry(1, dataset_size=7, accumulate=2)
 
     assert [7, 14, 21, 28] == [geometry.batches_to_reach(Steps(steps)) for steps in (4, 8, 12, 16)]
 
 
 def test_windows_longer_than_a_pass():
-    """Case 24: windows of 4 in passes of 3 are flushed to 3 steps, or carried to 2 and 1 batch."""
+    """Windows of 4 in passes of 3 are flushed to 3 steps, or carried to 2 and 1 batch."""
     flush = Geometry(1, dataset_size=3, accumulate=4)
     carry = Geometry(1, dataset_size=3, accumulate=4, remainder="carry")
     with pytest.raises(EmptyEpoch) as raised:
@@ -297,7 +297,7 @@ def test_windows_longer_than_a_pass():
 
 
 def test_windows_of_two():
-    """Case 25: in 2 passes of 3, windows of 2 end at 2, 3, 5, 6 flushed, and at 2, 4, 6 carried."""
+    """In 2 passes of 3, windows of 2 end at 2, 3, 5, 6 flushed, and at 2, 4, 6 carried."""
     flush = Geometry(1, dataset_size=3, accumulate=2)
     carry = Geometry(1, dataset_size=3, accumulate=2, remainder="carry")
     drop = Geometry(1, dataset_size=3, accumulate=2, remainder="drop")
@@ -308,7 +308,7 @@ def test_windows_of_two():
 
 
 def test_steps_over_passes():
-    """Case 26: five steps of 4 batches, at 10 a pass, take 18 batches flushed and 20 carried."""
+    """Five steps of 4 batches, at 10 a pass, take 18 batches flushed and 20 carried."""
     flush = Geometry(1, dataset_size=10, accumulate=4)
     carry = Geometry(1, dataset_size=10, accumulate=4, remainder="carry")
 
@@ -317,7 +317,7 @@ def test_steps_over_passes():
 
 
 def test_parts_of_epochs():
-    """Case 28: three halves of an epoch of 3 batches are reached at 5, which is 5/3 exactly."""
+    """Three halves of an epoch of 3 batches are reached at 5, which is 5/3 exactly."""
     geometry = Geometry(4, dataset_size=12)
 
     assert geometry.batches_to_reach(Epochs(Fraction(3, 2))) == 5

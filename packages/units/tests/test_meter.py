@@ -27,6 +27,14 @@ def test_batches_are_counted(batch_size, batches, loader_of, clock):
     assert f"validated 10 records in {batches}, 0 s" == meter.report("validated")
 
 
+def test_nothing_was_added(clock):
+    """A meter that was given nothing says so, without a rate."""
+    meter = Meter(clock=clock)
+    clock.now += 2
+
+    assert "validated 0 records in 0 batches, 2.00 s" == meter.report("validated")
+
+
 # treadle-loop prints the same words for the same numbers, and its tests have the same table.
 @pytest.mark.parametrize(
     ("records", "batches", "seconds", "line"),

@@ -150,6 +150,15 @@ def test_counted_by_a_function():
     assert (2, 12) == (bodies, schedule.progress.records)
 
 
+def test_parts_that_disagree_are_counted_by_a_function(array):
+    """Batches with a table beside their records are counted exactly where a function says how."""
+    loader = [{"table": array(9), "x": array(5, 2)}] * 2
+    schedule = Schedule("1 epoch")
+    bodies = list(schedule.batches(loader, records=lambda batch: batch["x"].shape[0]))
+
+    assert (2, 10, 2) == (len(bodies), schedule.progress.records, schedule.progress.batches)
+
+
 def test_no_function():
     """A number in the place of a function of the batch is refused at the call."""
     with pytest.raises(InvalidArgument) as raised:

@@ -164,6 +164,18 @@ def test_beyond_the_limit(loader_of):
     )
 
 
+def test_due_is_not_saved():
+    """A state is the same before and after what is due is read, and nothing is due once loaded."""
+    before = Schedule("9 batches", log="1 batch", clock=lambda: 0.0)
+    before.advance(4)
+    unread = before.state_dict()
+    due = before.due()
+    after = Schedule("9 batches", log="1 batch")
+    after.load_state_dict(unread)
+
+    assert (("log",), unread, ()) == (due, before.state_dict(), after.due())
+
+
 def test_raised_limit():
     """A finished run with its limit raised goes on along the same grid."""
     before = Schedule("10 batches", log="4 batches")

@@ -1,19 +1,14 @@
-from fractions import Fraction
-
 import pytest
 
 from treadle_units import (
     At,
+    Batches,
     EmptyBatch,
-    EmptyEpoch,
     Epochs,
     Every,
     InvalidArgument,
     InvalidCount,
-    Records,
     Schedule,
-    Seconds,
-    UnknownEpochLength,
 )
 
 
@@ -78,21 +73,6 @@ def test_steps_not_batches(loader_of, fires_of):
     assert [("do", 7), ("do", 14), ("do", 21), ("do", 28)] == fires
 
 
-def test_fractions_do_not_drift(loader_of, fires_of):
-    """29 hundredths of 100 batches are 29, 58 and 87, not what a float makes of them."""
-    fires = fires_of(Schedule("1 epoch", do="0.29 epochs"), loader_of(100, 1))
-
-    assert [("do", 29), ("do", 58), ("do", 87)] == fires
-
-
-def test_fractional_limit(loader_of):
-    """Half an epoch of three batches is reached after two."""
-    schedule = Schedule(Epochs(Fraction(3, 2)))
-    bodies = sum(1 for _ in schedule.batches(loader_of(12, 4)))
-
-    assert (5, 1, 2) == (bodies, schedule.progress.epochs, schedule.progress.epoch.batches)
-
-
 def test_declaration_order():
     """Names due together come in the order of their declaration, each once."""
     schedule = Schedule(
@@ -135,28 +115,23 @@ def test_quiet_advance_clears():
     assert [((), ()), (("log",), ("log",)), ((), ())] == seen
 
 
-def test_pass_end_with_the_last_update():
-    """`epochs=1` ends the epoch at that update, and `end_epoch` after it does nothing."""
-    schedule = Schedule("2 epochs", validate="1 epoch")
-    due = []
-    for _ in range(2):
-        due.append(schedule.advance(8, 2, 1))
-        due.append(schedule.advance(4, 1, 1, 1))
-        due.append(schedule.end_epoch())
+@pytest.mark.parametrize(
+    ("until", "every", "due_at"),
+    [("7 batches", "5 batches", [5, 7]), ("6 batches", "3 batches", [3, 6])],
+)
+def test_due_at_the_end(until, every, due_at, loader_of, fires_of):
+    """What is to be due at the end is due there, and once where it is due anyway."""
+    fires = fires_of(Schedule(until, do=Every(every, at_end=True)), loader_of(40, 4))
 
-    assert ([(), ("validate",), ()] * 2, 2, True) == (
-        due,
-        schedule.progress.epochs,
-        schedule.finished,
-    )
+    assert [("do", batch) for batch in due_at] == fires
 
 
-def test_end_epoch_alone():
-    """Where nothing said so before, `end_epoch` ends the epoch and returns what that makes due."""
-    schedule = Schedule("2 epochs", log="1 batch", validate=Every("1 epoch", at_end=True))
-    due = [(schedule.advance(4), schedule.end_epoch()) for _ in range(2)]
+def test_points_beyond_the_end(loader_of, fires_of):
+    """Of some points each is due once, and those never reached are in the outcome."""
+    schedule = Schedule("5 batches", do=At([Batches(2), Batches(2), Batches(99)]))
+    fires = fires_of(schedule, loader_of(40, 4))
 
-    assert [(("log",), ("validate",))] * 2 == due
+    assert ([("do", 2)], (("do", Batches(99)),)) == (fires, schedule.outcome.unreached)
 
 
 def test_end_is_due_once():
@@ -177,14 +152,6 @@ def test_after_the_end():
         2,
         5,
     ) == (due, schedule.outcome.counts.batches, schedule.progress.batches)
-
-
-def test_several_passes_in_one_call():
-    """Passes that one call reports together are all counted."""
-    schedule = Schedule("5 epochs", validate="2 epochs")
-    due = [schedule.advance(10, 5, 5, 2), schedule.advance(10, 5, 5, 3)]
-
-    assert ([("validate",), ("validate",)], True) == (due, schedule.finished)
 
 
 @pytest.mark.parametrize(
@@ -302,6 +269,18 @@ def test_float_between_events():
     assert "records count to 8.0 of type float; give advance plain ints" == str(raised.value)
 
 
+def test_float_is_not_saved():
+    """A float that slipped in is found before it is saved."""
+    schedule = Schedule("9 batches")
+    schedule.advance(4)
+    schedule.advance(4.0)
+
+    with pytest.raises(InvalidCount) as raised:
+        schedule.state_dict()
+
+    assert "records count to 8.0 of type float; give advance plain ints" == str(raised.value)
+
+
 def test_flush_after_a_pass():
     """A step without a batch is counted, for a loop that flushes after its pass."""
     schedule = Schedule("1 step", save="1 step")
@@ -324,118 +303,6 @@ def test_counters(counter):
         len(due),
         schedule.progress.counters,
     )
-
-
-def test_time(clock):
-    """Time ends a run at the first advance that sees it, and recurs on its own grid."""
-    schedule = Schedule(Seconds(5), log="2 s", clock=clock)
-    due = []
-    while not schedule.finished:
-        clock.now += 1.5
-        due.append(schedule.advance(4))
-
-    assert [(), ("log",), ("log",), ("log",)] == due
-
-
-def test_clock_that_jumps_back(clock):
-    """A clock that stalls or jumps back neither ends a run early nor fires twice."""
-    schedule = Schedule("5 s", log="2 s", clock=clock)
-    due = []
-    for now in (102, 101, 50, 103.9, 104, 105):
-        clock.now = now
-        due.append(schedule.advance(4))
-
-    assert [("log",), (), (), (), ("log",), ()] == due
-
-
-def test_unknown_epoch_length():
-    """A part of an epoch of unknown length is an error before anything is counted."""
-    schedule = Schedule("9 steps", validate=Every("1/2 epochs", at_end=True))
-
-    with pytest.raises(UnknownEpochLength) as raised:
-        schedule.advance(4)
-
-    assert (
-        (
-            "validate='1/2 epochs, at end' needs the length of an epoch, which is not known; give "
-            "batches_per_epoch=, use a loader with a length, or give resolve='first_epoch' to learn it "
-            "from the first pass"
-        ),
-        0,
-    ) == (str(raised.value), schedule.progress.batches)
-
-
-def test_known_epoch_length():
-    """`batches_per_epoch` places parts of epochs, counting up."""
-    schedule = Schedule("2 epochs", do="0.5 epochs", batches_per_epoch=5)
-    due = [schedule.advance(4, 1, 1, int(batch % 5 == 0)) for batch in range(1, 11)]
-
-    assert [3, 5, 8, 10] == [batch for batch, names in enumerate(due, 1) if names]
-
-
-def test_short_and_long_passes():
-    """A short pass reaches its remaining parts at its end, a long one none of the next epoch's."""
-    schedule = Schedule("2 epochs", do="1/4 epochs", batches_per_epoch=4)
-    ends = {2: 1, 8: 1}
-    due = [schedule.advance(4, 1, 1, ends.get(batch, 0)) for batch in range(1, 9)]
-
-    assert [1, 2, 3, 4, 5, 8] == [batch for batch, names in enumerate(due, 1) if names]
-
-
-def test_learned_epoch_length(unsized, loader_of, fires_of, caplog):
-    """`resolve` lets parts of epochs wait for the first pass, and says so in the log."""
-    caplog.set_level("INFO", "treadle_units")
-    schedule = Schedule("2 epochs | 100 steps", do="1/2 epochs", resolve="first_epoch")
-    fires = fires_of(schedule, unsized(loader_of(40, 4)))
-
-    assert (
-        [("do", 10), ("do", 15), ("do", 20)],
-        ["do='1/2 epochs' waits until the first pass has shown the length of an epoch"],
-    ) == (fires, caplog.messages)
-
-
-def test_limit_before_the_first_epoch():
-    """A limit below one epoch cannot wait for the first pass."""
-    schedule = Schedule("1/2 epochs", resolve="first_epoch")
-
-    with pytest.raises(UnknownEpochLength) as raised:
-        schedule.advance(4)
-
-    assert (
-        "until='1/2 epochs' would be passed before the first epoch has shown its length; "
-        "give batches_per_epoch="
-    ) == str(raised.value)
-
-
-def test_epochs_of_a_length(unsized, fires_of):
-    """With `epoch_length` an epoch is a count, and the batch that straddles one closes it."""
-    schedule = Schedule("3 epochs", epoch_length="7 records", do="1/2 epochs", end="1 epoch")
-    fires = fires_of(schedule, unsized([[0] * 3] * 100))
-
-    assert (
-        [
-            ("do", 2),
-            ("do", 3),
-            ("end", 3),
-            ("do", 4),
-            ("do", 5),
-            ("end", 5),
-            ("do", 6),
-            ("do", 7),
-            ("end", 7),
-        ],
-        21,
-        3,
-    ) == (fires, schedule.progress.records, schedule.progress.epochs)
-
-
-def test_pass_is_no_epoch():
-    """With `epoch_length` the end of a pass is no epoch."""
-    schedule = Schedule("2 epochs", epoch_length=Records(10))
-    schedule.advance(4, 1, 1, 1)
-    schedule.end_epoch()
-
-    assert (0, False) == (schedule.progress.epochs, schedule.finished)
 
 
 @pytest.mark.parametrize(
@@ -502,33 +369,4 @@ def test_outcome(clock):
     ) == (
         str(schedule.outcome),
         [(name, str(length)) for name, length in schedule.outcome.unreached],
-    )
-
-
-def test_second_end_without_a_batch():
-    """A pass without a batch is an error for whoever drives the passes."""
-    schedule = Schedule("9 epochs")
-    schedule.advance(4, 1, 1, 1)
-    schedule.end_epoch()
-
-    with pytest.raises(EmptyEpoch):
-        schedule.end_epoch()
-
-    assert 1 == schedule.progress.epochs
-
-
-def test_progress_of_the_epoch(clock):
-    """`progress.epoch` is what was counted since the last epoch ended."""
-    schedule = Schedule("9 epochs", clock=clock)
-    schedule.advance(8, 2, 1, 1)
-    clock.now += 2
-    schedule.advance(3, 1, 1)
-
-    epoch = schedule.progress.epoch
-    assert (3, 1, 1, 0, 2.0) == (
-        epoch.records,
-        epoch.batches,
-        epoch.steps,
-        epoch.epochs,
-        epoch.seconds,
     )

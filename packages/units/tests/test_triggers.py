@@ -1,8 +1,11 @@
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from treadle_units import At, Batches, Epochs, Every, InvalidTrigger, Schedule
+from treadle_units import At, Batches, Epochs, Every, InvalidTrigger, Records, Schedule
 
 
 @pytest.mark.parametrize(
@@ -61,3 +64,36 @@ def test_values():
 
     assert list(triggers.values()) == [str(trigger) for trigger in triggers]
     assert Every(Epochs(1), at_end=True) in triggers
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 9), min_size=1, max_size=40),
+    every=st.integers(1, 20),
+    offset=st.integers(0, 20),
+)
+def test_fires_are_crossings(sizes, every, offset):
+    """A trigger is due exactly at the calls that cross a point of its grid."""
+    schedule = Schedule(Records(10**6), do=Every(Records(every), offset=offset))
+    due, expected, total = [], [], 0
+    points = range(offset, 400, every)
+    for size in sizes:
+        due.append(bool(schedule.advance(size)))
+        expected.append(any(total < point <= total + size for point in points))
+        total += size
+
+    assert expected == due
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 9), min_size=1, max_size=40),
+    every=st.integers(1, 20),
+)
+def test_fires_are_evenly_spread(sizes, every):
+    """From one fire to the next there are less records than the length and a batch together."""
+    schedule = Schedule(Records(10**6), do=Every(Records(every)))
+    fires = [schedule.progress.records for size in sizes if schedule.advance(size)]
+    gaps = [after - before for before, after in pairwise([0, *fires])]
+
+    assert all(0 < gap < every + max(sizes) for gap in gaps)

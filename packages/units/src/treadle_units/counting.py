@@ -244,7 +244,8 @@ class Counting:
         """End the run here, and make due what is due at the end.
 
         Within `batches` with accumulation it takes effect at the batch that closes the window, so
-        that no gradient is lost.
+        that no gradient is lost; where the loop is left before that, or has been, `step_now` is
+        true then, and that step is counted.
         A run that has ended stays ended as it did.
 
         Args:
@@ -324,9 +325,11 @@ class Counting:
         position = self._position()
         reached = agenda.reached(position)
         ends = self._outcome is None and (reached is not None or ending is not None)
-        if ends and self._window and self._walker is not None:
+        # A stop may come when the loop has been left, in the middle of a window.
+        if ends and self._window and (self._walker is not None or ending is not None):
             self._close_window()
             position = self._position()
+            reached = agenda.reached(position)
         self._epochs.count_by_length()
         names = agenda.cross(position)
         if ends or self._carried:

@@ -62,15 +62,18 @@ class Pass:
             return batch
         return next(self._iterator)
 
-    def is_last(self, drawn: int) -> bool:
-        """Whether the batch drawn last, so many of the pass, ends it; `False` if not known.
+    def check_drawn(self, drawn: int) -> None:
+        """Look whether the batch drawn last, so many of the pass, was announced.
 
         Raises:
-            WrongLength: It is one more than the loader announced.
+            WrongLength: It is one more.
         """
+        if self.length is not None and drawn > self.length:
+            raise self._wrong_length("yielded one more")
+
+    def is_last(self, drawn: int) -> bool:
+        """Whether the batch drawn last, so many of the pass, ends it; `False` if not known."""
         if self.length is not None:
-            if drawn > self.length:
-                raise self._wrong_length("yielded one more")
             return drawn == self.length
         if not self._ahead:
             return False

@@ -77,6 +77,8 @@ class Walking(Counting):
         me = self._walker = object()
         progress = self.progress
         seen = False
+        # Of the body that an earlier loop was left from: nothing of it is to be done again.
+        self._due, self._step_now = (), False
         try:
             while self._outcome is None:
                 current = self._open_pass(loader, lookahead, seen=seen)
@@ -178,6 +180,7 @@ class Walking(Counting):
         self, current: Pass, drawn: int, records: int, accumulate: int, counters: dict[str, int]
     ) -> None:
         """Count a batch before it is handed out, its step and the end of its pass included."""
+        current.check_drawn(drawn)
         full = self._window + 1 >= accumulate
         if current.one_shot:
             self._count_of_one_shot(current, drawn, records, counters, full=full)
@@ -215,5 +218,6 @@ class Walking(Counting):
                 self._next_batches = 0 if names else self._next_batches
         if self._outcome is None and (one_shot or empty):
             self._settle(ending=EXHAUSTED)
-            if not self._allow_short:
+            # The step of a window that was still open may have reached it.
+            if not self._allow_short and self._agenda.reached(self._position()) is None:
                 raise DataExhausted(self.progress.counts(), self.until)
