@@ -1,6 +1,6 @@
 import pytest
 
-from treadle_units import Every, Schedule, TakenOver
+from treadle_units import Every, InvalidArgument, Schedule, TakenOver
 
 
 def test_one_shot_is_not_drawn_past_the_limit(loader_of):
@@ -112,6 +112,40 @@ def test_failure_while_drawing_ahead():
         used.extend(Schedule("1 epoch").batches(failing()))
 
     assert [[0], [1]] == used
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_interrupted_while_drawing_ahead(accumulate):
+    """A batch that is never handed out, since the wait for the next one was cut, is not counted."""
+
+    def interrupted():
+        yield [0]
+        yield [1, 2]
+        raise KeyboardInterrupt
+
+    schedule = Schedule("9 batches", log="1 batch")
+    used = []
+
+    with pytest.raises(KeyboardInterrupt):
+        used.extend(
+            schedule.batches(interrupted(), accumulate=accumulate, tokens=lambda batch: batch[0])
+        )
+
+    progress = schedule.progress
+    assert (2 - accumulate, 1, 1, {"tokens": 0}) == (
+        progress.steps,
+        progress.batches,
+        progress.records,
+        progress.counters,
+    )
+
+
+def test_lookahead_that_is_neither():
+    """Only `False` draws nothing ahead, so that what merely looks like it is refused."""
+    with pytest.raises(InvalidArgument) as raised:
+        Schedule("1 epoch").batches([[0]], lookahead=0)
+
+    assert "lookahead is 0; give True or False" == str(raised.value)
 
 
 @pytest.mark.parametrize(("until", "bodies"), [("1 epoch", 3), ("2 epochs", 6)])

@@ -248,7 +248,7 @@ def test_all_that_is_spelled():
 
     assert (
         """\
-until 3/2 epochs | 1k batches = 20 records, 5 batches, 5 steps, 5/3 epochs
+until 3/2 epochs | 1k batches = 20 records, 5 batches, 5 steps
           every                                                   first    then     last     times
   half    1/2 epochs                                              batch 2  batch 3  batch 5  3
   log     3 records from 1                                        batch 1  batch 2  batch 5  5
@@ -274,13 +274,52 @@ def test_epochs_that_are_lengths():
 
     assert (
         """\
-until 3 epochs = 152 records, 38 batches, 38 steps, 76/25 epochs, where an epoch is 50 records
+until 3 epochs = 152 records, 38 batches, 38 steps, where an epoch is 50 records
          every       first     then      last      times
   half   1/2 epochs  batch 7   batch 13  batch 38  6
   whole  1 epoch     batch 13  batch 25  batch 38  3
 """
         == table
     )
+
+
+@pytest.mark.parametrize(
+    ("until", "arguments", "first_line"),
+    [
+        ("4 batches", {}, "until 4 batches = 14 records, 4 steps, 1 epoch"),
+        ("2 batches", {}, "until 2 batches = 8 records, 2 steps"),
+        ("5/4 epochs", {}, "until 5/4 epochs = 14 records, 4 batches, 4 steps"),
+        (
+            "4 steps | 9 epochs",
+            {},
+            "until 4 steps | 9 epochs = 14 records, 4 batches, 4 steps, 1 epoch",
+        ),
+        (
+            "6 batches",
+            {"epoch_length": Length(7, "records")},
+            "until 6 batches = 20 records, 6 steps, 2 epochs, where an epoch is 7 records",
+        ),
+    ],
+)
+def test_epochs_of_the_first_line(until, arguments, first_line):
+    """The first line has the epochs that have ended, as the outcome of that run has."""
+    geometry = Geometry(4, dataset_size=10)
+    schedule = Schedule(until, never="99 epochs", **arguments)
+    explained = schedule.explain(geometry).splitlines()
+    assert sum(1 for _ in schedule.batches([[0] * 4, [0] * 4, [0] * 2]))
+    ended = schedule.outcome.counts.epochs
+
+    assert [first_line, f"  never  99 epochs  never reached ({ended})"] == explained[::2]
+
+
+def test_no_geometry():
+    """A loader in the place of its sizes is refused, with how sizes are written."""
+    with pytest.raises(InvalidArgument) as raised:
+        Schedule("1 epoch").explain([[0]])
+
+    assert (
+        "geometry is [[0]]; give the sizes of the data, such as Geometry(32, dataset_size=1437)"
+    ) == str(raised.value)
 
 
 def test_parts_of_steps():

@@ -68,6 +68,8 @@ def test_written(limit, text):
                 "or a time such as '10 min'"
             ),
         ),
+        ("0", "0 is not positive; give more than 0, or None for never"),
+        ("1/2", "1/2 has no unit; write '1/2 epochs' or a time such as '1/2 min'"),
         ("5 recods", f"'recods' in '5 recods' is no unit; {LEGAL}; did you mean 'records'?"),
         ("10 parsecs", f"'parsecs' in '10 parsecs' is no unit; {LEGAL}"),
         (
@@ -105,6 +107,23 @@ def test_refused(text, message):
         parse(text)
 
     assert (message, True) == (str(raised.value), isinstance(raised.value, ValueError))
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (0, "0 is not positive; give more than 0, or None for never"),
+        (-1, "'-1' is negative; write a positive number, or None for never"),
+        (0.5, "0.5 has no unit; write '0.5 epochs' or a time such as '0.5 min'"),
+        (float("nan"), f"'nan' is no length; {EXPECTED}"),
+    ],
+)
+def test_bare_number_that_no_unit_mends(number, message):
+    """No number is told to be written as what would be refused, too."""
+    with pytest.raises(UnitsError) as raised:
+        parse(number)
+
+    assert message == str(raised.value)
 
 
 def test_bare_number():

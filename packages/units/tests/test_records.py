@@ -96,6 +96,19 @@ def test_silent_batch(batch):
     ) == str(raised.value)
 
 
+@pytest.mark.parametrize("shape", [(None, 3), "round", 5])
+def test_shape_of_another_kind(shape, array):
+    """What has a shape that is none of an array says nothing, alone and beside arrays."""
+    odd = type("Odd", (), {"shape": shape})()
+
+    with pytest.raises(UncountableBatch):
+        count_records(odd)
+
+    assert [4, 4, 4] == [
+        count_records(batch) for batch in ([odd, array(4)], (array(4), odd), {"a": [array(4), odd]})
+    ]
+
+
 @pytest.mark.parametrize(
     ("batch_of", "kind"),
     [
@@ -159,12 +172,28 @@ def test_parts_that_disagree_are_counted_by_a_function(array):
     assert (2, 10, 2) == (len(bodies), schedule.progress.records, schedule.progress.batches)
 
 
-def test_no_function():
-    """A number in the place of a function of the batch is refused at the call."""
+@pytest.mark.parametrize("function", [5, None])
+def test_no_function(function):
+    """What is no function of the batch is refused at the call."""
     with pytest.raises(InvalidArgument) as raised:
-        Schedule("10 records").batches([[1]], tokens=5)
+        Schedule("10 records").batches([[1]], tokens=function)
 
-    assert "tokens is 5; give a function of the batch" == str(raised.value)
+    assert f"tokens is {function}; give a function of the batch" == str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("steps", "steps= is no further counter, since steps are counted anyway"),
+        ("token", "token= is a counter that no limit can name: 'token' is no unit; use 'tokens'"),
+    ],
+)
+def test_no_counter(name, message):
+    """A counter that is counted already, or that no limit can name, is refused at the call."""
+    with pytest.raises(InvalidCount) as raised:
+        Schedule("10 records").batches([[1]], **{name: len})
+
+    assert message == str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -172,6 +201,7 @@ def test_no_function():
     [
         (4.0, "records= returned 4.0 of type float; return an int"),
         (True, "records= returned True of type bool; return an int"),
+        (None, "records= returned None of type NoneType; return an int"),
         (-1, "records= returned -1; return 0 or more"),
     ],
 )

@@ -1,4 +1,6 @@
+import copy
 import json
+import pickle
 from contextlib import suppress
 from fractions import Fraction
 
@@ -6,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from treadle_units import EmptyEpoch, Every, InvalidState, Progress, Schedule
+from treadle_units import EmptyEpoch, Every, InvalidState, Meter, Progress, Schedule
 
 WHOLE = st.integers(1, 12)
 LENGTHS = st.one_of(
@@ -237,6 +239,86 @@ def test_steps_before_the_save():
         after.end_epoch()
 
     assert 2 == after.progress.epochs
+
+
+DUPLICATES = [
+    copy.copy,
+    copy.deepcopy,
+    lambda schedule: pickle.loads(pickle.dumps(schedule)),
+]
+
+
+@pytest.mark.parametrize("duplicate", DUPLICATES, ids=["copy", "deepcopy", "pickle"])
+def test_duplicates(duplicate, loader_of):
+    """A copy made in a body counts on its own, with all that its schedule was given."""
+    schedule = Schedule(
+        "2 epochs",
+        allow_short=True,
+        batches_per_epoch=4,
+        half="1/2 epochs",
+        save=Every("5 batches", at_end=True),
+    )
+    for _ in schedule.batches(loader_of(16, 4), accumulate=2):
+        twin = duplicate(schedule)
+        break
+    due = [(twin.progress.batches, twin.due()) for _ in twin.batches(iter(loader_of(12, 4)))]
+
+    assert ([(2, ("half",)), (3, ()), (4, ("half", "save"))], "exhausted", 1) == (
+        due,
+        twin.outcome.reason,
+        schedule.progress.batches,
+    )
+
+
+@pytest.mark.parametrize("duplicate", DUPLICATES, ids=["copy", "deepcopy", "pickle"])
+def test_duplicate_of_a_stopped_run(duplicate):
+    """A copy of a run that was stopped has ended as it did."""
+    schedule = Schedule("9 batches")
+    schedule.advance(4)
+    schedule.stop("patience")
+
+    assert schedule.outcome == duplicate(schedule).outcome
+
+
+@pytest.fixture
+def clocks():
+    """A clock, and the one that a copy of it is, with another origin: as in another process."""
+
+    class Moving(Clock):
+        def __deepcopy__(self, memo):
+            return elsewhere
+
+    clock, elsewhere = Moving(), Clock()
+    clock.now, elsewhere.now = 1000.0, 7.0
+    return clock, elsewhere
+
+
+def test_duplicate_on_another_clock(clocks):
+    """A copy goes on from the time that has passed, wherever the origin of its clock is."""
+    clock, elsewhere = clocks
+    schedule = Schedule("5 s", clock=clock)
+    clock.now += 4
+    schedule.advance(4)
+    twin = copy.deepcopy(schedule)
+    seen = []
+    for wait in (0.5, 0.5):
+        elsewhere.now += wait
+        twin.advance(4)
+        seen.append((twin.progress.seconds, twin.finished))
+
+    assert [(4.5, False), (5.0, True)] == seen
+
+
+def test_duplicate_of_a_meter(clocks):
+    """A copied meter goes on from the time that has passed, too."""
+    clock, elsewhere = clocks
+    meter = Meter(clock=clock)
+    meter.add(4)
+    clock.now += 4
+    twin = copy.deepcopy(meter)
+    elsewhere.now += 0.5
+
+    assert (4, 1, 4.5) == (twin.records, twin.batches, twin.seconds)
 
 
 def test_progress_alone():

@@ -173,6 +173,16 @@ def test_after_the_end():
             "advance was given records=True of type bool; give a plain int, 0 or more",
         ),
         (
+            (None,),
+            InvalidCount,
+            "advance was given records=None of type NoneType; give a plain int, 0 or more",
+        ),
+        (
+            (4, "1"),
+            InvalidCount,
+            "advance was given batches='1' of type str; give a plain int, 0 or more",
+        ),
+        (
             (4, -1),
             InvalidCount,
             "advance was given batches=-1 of type int; give a plain int, 0 or more",
@@ -241,7 +251,7 @@ def test_counter_that_no_limit_names(name, why, calls):
     with pytest.raises(InvalidCount) as raised:
         schedule.advance(4, **{name: 1})
 
-    assert (f"advance was given {name}=, which no limit can name: {why}", calls) == (
+    assert (f"{name}= is a counter that no limit can name: {why}", calls) == (
         str(raised.value),
         schedule.progress.batches,
     )
@@ -314,6 +324,8 @@ def test_counters(counter):
         ),
         ({"batches_per_epoch": 0}, "batches_per_epoch is 0; give an int, 1 or more"),
         ({"resolve": "later"}, "resolve is 'later'; give 'first_epoch' or nothing"),
+        ({"allow_short": "no"}, "allow_short is 'no'; give True or False"),
+        ({"clock": 1.5}, "clock is 1.5; give a function that returns seconds"),
     ],
 )
 def test_arguments(arguments, message):
@@ -354,6 +366,38 @@ def test_stop():
         schedule.outcome.reason,
         schedule.due(),
     )
+
+
+@pytest.mark.parametrize("reason", ["", None, 0])
+def test_stop_without_a_reason(reason):
+    """A stop says why, or else its outcome would read as that of another end."""
+    schedule = Schedule("10 steps")
+
+    with pytest.raises(InvalidArgument) as raised:
+        schedule.stop(reason)
+
+    assert (f"reason is {reason!r}; give a word or two, such as 'patience'", False) == (
+        str(raised.value),
+        schedule.finished,
+    )
+
+
+def test_clock_that_fails():
+    """An error of the clock is passed on as it is, and is not taken for one of the counts."""
+    readings = iter([0.0, 0.0])
+    schedule = Schedule("9 s", clock=lambda: next(readings, None))
+    schedule.advance(4)
+
+    with pytest.raises(TypeError, match="NoneType"):
+        schedule.advance(4)
+
+
+def test_progress_reads_as_its_counts(clock):
+    """Printed, progress is what was counted."""
+    schedule = Schedule("9 steps", clock=clock)
+    schedule.advance(4, 1, 1)
+
+    assert "4 records, 1 batch, 1 step, 0 epochs" == str(schedule.progress)
 
 
 def test_outcome(clock):

@@ -43,6 +43,10 @@ from treadle_units import At, Batches, Epochs, Every, InvalidTrigger, Records, S
             lambda: Every(None),
             "a trigger was made from None; give a length such as '1 epoch' or Epochs(1)",
         ),
+        (
+            lambda: Every("5 steps", at_end="false"),
+            "at_end of every 5 steps is 'false'; give True or False",
+        ),
     ],
 )
 def test_refused(make, message):

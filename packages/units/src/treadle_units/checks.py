@@ -61,12 +61,14 @@ def check_counter(name: str) -> None:
     """Refuse a counter that no length can name, and that therefore nothing would ever look at.
 
     Raises:
-        InvalidCount: The name is another spelling of a unit, or is no name.
+        InvalidCount: The name is another spelling of a unit, is counted anyway, or is no name.
     """
+    if name in ("batches", "steps", "epochs"):
+        raise InvalidCount(f"{name}= is no further counter, since {name} are counted anyway")
     try:
         Length(1, name)
     except InvalidUnit as error:
-        raise InvalidCount(f"advance was given {name}=, which no limit can name: {error}") from None
+        raise InvalidCount(f"{name}= is a counter that no limit can name: {error}") from None
 
 
 def check_totals(progress: Progress) -> None:
@@ -129,6 +131,17 @@ def length_of_epoch(given: Length | str | None) -> Length | None:
     raise InvalidArgument(
         f"epoch_length is {length}; give a length in records, batches, steps or a counter"
     )
+
+
+def truth(name: str, value: bool) -> bool:  # noqa: FBT001  # what it is about
+    """Read an argument that is true or false; a text such as `"false"` is neither.
+
+    Raises:
+        InvalidArgument: It is no `bool`.
+    """
+    if not isinstance(value, bool):
+        raise InvalidArgument(f"{name} is {value!r}; give True or False")
+    return value
 
 
 def positive(name: str, value: int) -> int:

@@ -13,6 +13,7 @@ from treadle_units.checks import (
     check_totals,
     length_of_epoch,
     positive,
+    truth,
 )
 from treadle_units.epochs import EpochPosition
 from treadle_units.errors import InvalidArgument
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from treadle_units.limits import Length, Seconds
     from treadle_units.passes import Waiting
     from treadle_units.triggers import At, Every
-
-_VERSION = 1
 
 
 class Counting:
@@ -101,7 +100,7 @@ class Counting:
         if resolve not in (None, "first_epoch"):
             raise InvalidArgument(f"resolve is {resolve!r}; give 'first_epoch' or nothing")
         self._resolve = resolve
-        self._allow_short = allow_short
+        self._allow_short = truth("allow_short", allow_short)
         self._timed = "seconds" in self._agenda.units
         self._clock = clock
         self._seen_ns = 0
@@ -189,23 +188,28 @@ class Counting:
         """
         # The common case, kept to a few comparisons: nothing is to happen at these counts.
         progress = self.progress
-        total_records = progress.records + records
-        total_batches = progress.batches + batches
-        total_steps = progress.steps + steps
-        if (
-            total_records < self._next_records
-            and total_batches < self._next_batches
-            and total_steps < self._next_steps
-            and batches > 0
-            and records >= batches
-            and not epochs
-            and (not self._timed or self._clock() < self._next_clock)
-            and (not counters or self._quietly_counted(counters))
-        ):
-            progress.records = total_records
-            progress.batches = total_batches
-            progress.steps = total_steps
-            return ()
+        try:
+            total_records = progress.records + records
+            total_batches = progress.batches + batches
+            total_steps = progress.steps + steps
+            if (
+                total_records < self._next_records
+                and total_batches < self._next_batches
+                and total_steps < self._next_steps
+                and batches > 0
+                and records >= batches
+                and not epochs
+                and (not self._timed or self._clock() < self._next_clock)
+                and (not counters or self._quietly_counted(counters))
+            ):
+                progress.records = total_records
+                progress.batches = total_batches
+                progress.steps = total_steps
+                return ()
+        except TypeError:
+            # What cannot be added is no number: None, a text.
+            check_counts(records, batches, steps, epochs, counters)
+            raise
         check_counts(records, batches, steps, epochs, counters)
         check_totals(progress)
         self._start()
@@ -250,7 +254,12 @@ class Counting:
 
         Args:
             reason: A word or two for `outcome`, such as `patience`.
+
+        Raises:
+            InvalidArgument: The reason is no text, or an empty one.
         """
+        if not isinstance(reason, str) or not reason:
+            raise InvalidArgument(f"reason is {reason!r}; give a word or two, such as 'patience'")
         if self._outcome is not None:
             return
         if self._walker is not None and self._window:
@@ -337,7 +346,7 @@ class Counting:
             names = agenda.in_order({*names, *self._carried, *at_end})
             self._carried = ()
         if ends:
-            reason = ending if reached is None and ending else LIMIT
+            reason = LIMIT if reached is not None or ending is None else ending
             self._outcome = self._ended(reason, reached, position)
             self._walker = None
         if self._fired_at != self.progress.batches:

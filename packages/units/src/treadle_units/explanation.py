@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import floor
+
 from treadle_units.forecast import Course
 from treadle_units.geometry import UNITS
 from treadle_units.limits import Length
@@ -36,17 +38,7 @@ def explain(
 ) -> str:
     """Write when each trigger of a schedule is going to be due.
 
-    ```text
-    until 10 epochs | 2 h, at most 14_370 records, 450 batches, 120 steps, 10 epochs
-                every              first      then       last       times
-      validate  1 epoch, at end    batch 45   batch 90   batch 450  10
-      save      500 steps, at end  batch 450  -          batch 450  1
-      log       50 steps           batch 188  batch 376  batch 376  2
-      hist      100k records       never reached (14_370)
-    ```
-
-    The columns are in batches, whatever the triggers count, and the table is of the whole run, also
-    where a part of it lies behind.
+    `Schedule.explain` shows what that looks like.
     What is written is exact for data of these sizes, and what they do not tell is `?`: the end of
     a run limited in seconds or tokens, and all that lies beyond the end of a pass of unknown size.
     Where an alternative of the limit is not known, the table goes on to the others ("at most").
@@ -93,14 +85,23 @@ def _until(until: Limit, course: Course, *, passes: bool) -> str:
         of_pass = passes and any(goal.unit == "epochs" for goal in goals)
         what = "the length of an epoch" if of_pass else "its length in batches"
         return f"{written}: {what} is not known"
-    counts = [(course.count(unit, course.end), unit) for unit in UNITS if course.knows(unit)]
-    if len(goals) == 1:
+    counts = {unit: _counted(course, unit, course.end) for unit in UNITS if course.knows(unit)}
+    if len(goals) == 1 and counts.get(goals[0].unit) == goals[0].value:
         # A limit that is met is written already.
-        counts = [count for count in counts if count != (goals[0].value, goals[0].unit)]
-    reached = ", ".join(_spelled(value, unit) for value, unit in counts)
+        del counts[goals[0].unit]
+    parts = any(goal.unit == "epochs" and goal.value.denominator != 1 for goal in goals)
+    if parts or not counts.get("epochs"):
+        # Beside 3/2 epochs, the one that has ended would read as if it were as much.
+        counts.pop("epochs", None)
+    reached = ", ".join(_spelled(count, unit) for unit, count in counts.items())
     if not course.certain:
         return f"{written}, at most {reached}"
     return f"{written} = {reached}" if reached else written
+
+
+def _counted(course: Course, unit: str, end: int) -> int:
+    """What the outcome of the run says of a unit: of epochs those that have ended."""
+    return floor(course.count(unit, end))
 
 
 def _cells(trigger: Every | At, course: Course, *, passes: bool) -> list[str]:
@@ -113,7 +114,7 @@ def _cells(trigger: Every | At, course: Course, *, passes: bool) -> list[str]:
     due = course.due(trigger)
     if due.first is None:
         assert course.end is not None
-        return [f"never reached ({_grouped(course.count(trigger.unit, course.end))})"]
+        return [f"never reached ({_grouped(_counted(course, trigger.unit, course.end))})"]
     then = _NONE if due.then is None else _batch(due.then)
     if due.last is None or due.times is None:
         return [_batch(due.first), then, _UNKNOWN, _UNKNOWN]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import ceil
 
-from treadle_units.checks import positive
+from treadle_units.checks import positive, truth
 from treadle_units.counts import Counts
 from treadle_units.errors import (
     EmptyEpoch,
@@ -92,15 +92,13 @@ class Geometry(Value):
         drop_last: bool = False,
         remainder: Literal["flush", "carry", "drop"] = "flush",
     ) -> None:
-        if not isinstance(drop_last, bool):
-            raise InvalidArgument(f"drop_last is {drop_last!r}; give True or False")
         if remainder not in ("flush", "carry", "drop"):
             raise InvalidArgument(f"remainder is {remainder!r}; give 'flush', 'carry' or 'drop'")
         self.batch_size = positive("batch_size", batch_size)
         self.dataset_size = None if dataset_size is None else positive("dataset_size", dataset_size)
         self.accumulate = positive("accumulate", accumulate)
         self.world_size = positive("world_size", world_size)
-        self.drop_last = drop_last
+        self.drop_last = truth("drop_last", drop_last)
         self.remainder = remainder
         if dataset_size is not None:
             self._check_pass()

@@ -48,7 +48,7 @@ def read_alternatives(text: object) -> list[Amount]:
         InvalidAmount: A number divides by zero or has more digits than any run counts.
     """
     if isinstance(text, (int, float)) and not isinstance(text, bool):
-        raise _missing_unit(text)
+        text = str(text)
     if not isinstance(text, str):
         raise MalformedLimit(f"{text!r} is no text; write a length such as '10 epochs'")
     return [_read_amount(part.strip(), text) for part in text.split("|")]
@@ -75,11 +75,9 @@ def _read_amount(part: str, text: str) -> Amount:
 
 def _amount_of(match: Match[str], part: str) -> Amount:
     number, multiplier, word = match["number"], match["multiplier"] or "", match["unit"]
-    if word is None:
+    if word is None and match.end() < len(part):
         # Followed by something that is no unit, such as the comma of "1,000 records".
-        if match.end() < len(part):
-            raise _malformed(part, part)
-        raise _missing_unit(number + multiplier)
+        raise _malformed(part, part)
     if len(number) > _LONGEST_NUMBER:
         raise InvalidAmount(
             f"{part!r} has a number of {len(number)} characters; "
@@ -89,6 +87,8 @@ def _amount_of(match: Match[str], part: str) -> Amount:
         value = _number(number) * _MULTIPLIERS.get(multiplier, 1)
     except ZeroDivisionError:
         raise InvalidAmount(f"{part!r} divides by zero; write a positive number") from None
+    if word is None:
+        raise _missing_unit(number + multiplier, value)
     lowered = word.lower()
     if lowered in SPELLINGS:
         return Amount(value, SPELLINGS[lowered])
@@ -110,12 +110,13 @@ def _number(written: str) -> int | Fraction:
     return Fraction(written)
 
 
-def _missing_unit(number: object) -> MissingUnit:
+def _missing_unit(number: str, value: int | Fraction) -> MissingUnit | InvalidAmount:
     """The error for a number that does not say what it counts."""
-    return MissingUnit(
-        f"{number} has no unit; write '{number} epochs', '{number} steps', '{number} batches', "
-        f"'{number} records' or a time such as '{number} min'"
-    )
+    if not value:
+        return InvalidAmount(f"{number} is not positive; give more than 0, or None for never")
+    units = ("epochs", "steps", "batches", "records") if value.denominator == 1 else ("epochs",)
+    ways = ", ".join(f"'{number} {unit}'" for unit in units)
+    return MissingUnit(f"{number} has no unit; write {ways} or a time such as '{number} min'")
 
 
 def _unknown_unit(word: str, part: str) -> UnknownUnit:

@@ -71,6 +71,9 @@ class Progress:
             seconds=elapsed_ns / NANOSECONDS,
         )
 
+    def __str__(self) -> str:
+        return str(self.counts())
+
     def total(self, unit: str) -> int:
         """The count of a unit over the whole run: one of the four, or a further counter."""
         return getattr(self, unit) if unit in _COUNTS else self.counters.get(unit, 0)

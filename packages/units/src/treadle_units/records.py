@@ -41,10 +41,7 @@ def count_records(batch: object) -> int:
     elif type(batch) is dict:
         size = _common_size(batch.values())
     else:
-        try:
-            size = index(batch.shape[0])  # type: ignore[attr-defined]  # that is the question
-        except (AttributeError, IndexError, TypeError):
-            size = None
+        size = _leading(batch)
     if size is None:
         leaves = list(_leaves(batch, ""))
         if not leaves:
@@ -140,7 +137,15 @@ def _common_size(parts: Iterable[Any]) -> int | None:
             size = leading
         elif leading != size:
             return None
-    return None if size is None else index(size)
+    return size if isinstance(size, int) else None
+
+
+def _leading(part: Any) -> int | None:
+    """The leading size of an array, `None` of what has none: a scalar, or another kind of shape."""
+    try:
+        return index(part.shape[0])
+    except (AttributeError, IndexError, TypeError):
+        return None
 
 
 def _reading(batch: object, batch_size: int) -> Callable[[object], int]:
@@ -170,10 +175,10 @@ def _count_items(batch: object) -> int:
 
 
 def _leaves(part: object, path: str) -> Iterator[tuple[str, int]]:
-    shape = getattr(part, "shape", None)
-    if shape is not None:
-        if len(shape) > 0:
-            yield path, index(shape[0])
+    if getattr(part, "shape", None) is not None:
+        leading = _leading(part)
+        if leading is not None:
+            yield path, leading
     elif isinstance(part, tuple) or (isinstance(part, list) and _holds_arrays(part)):
         for position, value in enumerate(part):
             yield from _leaves(value, f"{path}[{position}]")
@@ -207,9 +212,10 @@ def _check_one_reading(items: list[object]) -> None:
 
 def _columns(part: object) -> Iterator[int]:
     """The leading sizes of all that a collate function may have made of records."""
-    shape = getattr(part, "shape", None)
-    if shape is not None:
-        yield from (index(size) for size in shape[:1])
+    if getattr(part, "shape", None) is not None:
+        leading = _leading(part)
+        if leading is not None:
+            yield leading
     elif isinstance(part, tuple) and _is_texts(part):
         yield len(part)
     elif isinstance(part, list):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from treadle_units.checks import check_totals
-from treadle_units.errors import InvalidState
+from treadle_units.errors import InvalidArgument, InvalidState
 from treadle_units.outcome import LIMIT
 from treadle_units.progress import Progress, whole_entry
 from treadle_units.walking import Walking
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from treadle_units.geometry import Geometry
+    from treadle_units.outcome import Outcome
 
 _VERSION = 1
 
@@ -37,8 +38,7 @@ class Schedule(Walking):
 
     Where an epoch is a pass over the loader, whole epochs need no length.
     Seconds run from construction, or from `load_state_dict`, and are read at each `advance`.
-    The bounds of counting across ranks: records are those of all ranks, and a batch is one draw of
-    every rank.
+    Records are those of all ranks, and a batch is one draw of every rank.
 
     Args:
         until: The limit, a `Limit` or text; reached means counted that far or beyond.
@@ -54,7 +54,7 @@ class Schedule(Walking):
             or `None` for never.
 
     Raises:
-        InvalidArgument: `epoch_length`, `batches_per_epoch` or `resolve` is none that can be.
+        InvalidArgument: An argument is none that can be.
         InvalidTrigger: A trigger is not one length.
         UnitsError: A text cannot be read; see `Limit.parse`.
 
@@ -64,6 +64,24 @@ class Schedule(Walking):
     """
 
     __slots__ = ()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickles and copies count on their own, from here on as after `load_state_dict`.
+
+        The clock of another process has another origin, and the loop at hand has the original.
+        """
+        settings = {
+            "until": self.until,
+            "epoch_length": self._epochs.length,
+            "batches_per_epoch": (
+                self._epochs.batches_per_epoch if self._epoch_length_given else None
+            ),
+            "resolve": self._resolve,
+            "allow_short": self._allow_short,
+            "clock": self._clock,
+            **self._agenda.triggers,
+        }
+        return _continued, (type(self), settings, self.state_dict(), self._outcome)
 
     def explain(self, geometry: Geometry | None = None) -> str:
         """Write when each trigger is going to be due: first, next, last, and how many times.
@@ -79,6 +97,7 @@ class Schedule(Walking):
 
         The columns are in batches, whatever the triggers count, and the table is of the whole run,
         also where a part of it lies behind.
+        The first line counts as `outcome` does, so its epochs are those that have ended.
         It is exact for data of these sizes; what they do not tell is `?`.
 
         Args:
@@ -89,13 +108,19 @@ class Schedule(Walking):
 
         Raises:
             InvalidArgument: The schedule was given `batches_per_epoch`, and the geometry has
-                another.
+                another; or it is no `Geometry`.
             EmptyEpoch: Passes are too short for the geometry's windows, which drops those cut
                 short.
         """
         # Most runs never ask.
         from treadle_units.explanation import explain
+        from treadle_units.geometry import Geometry
 
+        if not isinstance(geometry, Geometry | None):
+            raise InvalidArgument(
+                f"geometry is {geometry!r}; give the sizes of the data, such as "
+                "Geometry(32, dataset_size=1437)"
+            )
         told = geometry is not None and geometry.dataset_size is not None
         known = self._epoch_length_given or not told
         return explain(
@@ -172,3 +197,16 @@ class Schedule(Walking):
         reached = self._agenda.reached(position)
         self._outcome = None if reached is None else self._ended(LIMIT, reached, position)
         self._walker = self._walker if reached is None else None
+
+
+def _continued(
+    kind: type[Schedule],
+    settings: dict[str, Any],
+    state: Mapping[str, Any],
+    outcome: Outcome | None,
+) -> Schedule:
+    schedule = kind(**settings)
+    schedule.load_state_dict(state)
+    # A run that was stopped is over, although its limit was not reached.
+    schedule._outcome = outcome  # noqa: SLF001  # of this class
+    return schedule

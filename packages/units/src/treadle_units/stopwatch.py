@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from treadle_units.errors import InvalidArgument
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,15 +17,24 @@ class Stopwatch:
     Args:
         clock: Returns seconds; only differences of them are used.
         elapsed_ns: What has elapsed before, in an earlier process.
+
+    Raises:
+        InvalidArgument: The clock is no function.
     """
 
     __slots__ = ("_at_origin_ns", "_origin", "_said_ns", "clock")
 
     def __init__(self, clock: Callable[[], float], elapsed_ns: int = 0) -> None:
+        if not callable(clock):
+            raise InvalidArgument(f"clock is {clock!r}; give a function that returns seconds")
         self.clock = clock
         self._origin = clock()
         self._at_origin_ns = elapsed_ns
         self._said_ns = elapsed_ns
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Continue from now in a pickle or copy: another process has a clock of another origin."""
+        return Stopwatch, (self.clock, self.elapsed_ns())
 
     def elapsed_ns(self) -> int:
         """Read the time."""

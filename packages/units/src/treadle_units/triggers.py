@@ -28,7 +28,8 @@ class Every(Value):
         at_end: Whether it is due when the run ends, too, if it is not due there anyway.
 
     Raises:
-        InvalidTrigger: The length has alternatives, or the offset is no count of its unit.
+        InvalidTrigger: The length has alternatives, the offset is no count of its unit, or `at_end`
+            is neither true nor false.
     """
 
     __slots__ = __match_args__ = ("length", "offset", "at_end")
@@ -50,6 +51,8 @@ class Every(Value):
             raise InvalidTrigger(
                 f"the offset of every {amount} is {offset}; only epochs may be fractions"
             )
+        if not isinstance(at_end, bool):
+            raise InvalidTrigger(f"at_end of every {amount} is {at_end!r}; give True or False")
         self.length = amount
         self.offset = int(offset) if offset.denominator == 1 else offset
         self.at_end = at_end

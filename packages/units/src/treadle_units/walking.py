@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from treadle_units.checks import positive
+from treadle_units.checks import check_counter, positive, truth
 from treadle_units.counting import Counting
 from treadle_units.errors import DataExhausted, InvalidArgument, TakenOver, UnprovenEnd
 from treadle_units.outcome import EXHAUSTED
@@ -41,7 +41,8 @@ class Walking(Counting):
         Args:
             loader: Anything that can be iterated; a one-shot iterator is one epoch.
             accumulate: Batches for one optimizer step; see `step_now`.
-            records: How many records a batch has; see `count_records` for what is done without.
+            records: How many records a batch has, over all ranks; without it `count_records` tells,
+                which sees the batch of this rank alone.
             lookahead: How the last batch of a pass is known: by `len`, else by drawing one batch
                 ahead (`None`), always by drawing ahead (`True`), or not at all (`False`, for
                 queues).
@@ -56,13 +57,20 @@ class Walking(Counting):
             UncountableBatch: A batch does not say how many records it has.
             EmptyBatch: A batch has no records.
             UnknownEpochLength: Fractions of epochs cannot be placed.
+            InvalidArgument: `accumulate`, `lookahead` or a function is none that can be.
+            InvalidCount: A function returns no whole number, or a counter is called what no limit
+                can name.
 
         Warns:
             UnprovenEnd: The limit is whole epochs alone, and the loader has no length.
         """
+        for name in counters:
+            check_counter(name)
         for name, function in {"records": records, **counters}.items():
-            if function is not None and not callable(function):
+            if not callable(function) and (function is not None or name in counters):
                 raise InvalidArgument(f"{name} is {function!r}; give a function of the batch")
+        if lookahead is not None:
+            truth("lookahead", lookahead)
         count = records or record_counter(loader, continued=self._epochs.pass_batches)
         return self._walk(loader, positive("accumulate", accumulate), count, lookahead, counters)
 
@@ -89,6 +97,8 @@ class Walking(Counting):
                     for batch in current.source:
                         drawn += 1
                         number = count(batch)
+                        if type(number) is not int:
+                            number = whole_count(number, "records")
                         # The common case, kept to a few comparisons like that of `advance`.
                         records, batches = progress.records + number, progress.batches + 1
                         steps, window = progress.steps, self._window + 1
@@ -99,7 +109,6 @@ class Walking(Counting):
                             and records < self._next_records
                             and batches < self._next_batches
                             and steps < self._next_steps
-                            and type(number) is int
                             and number > 0
                         ):
                             progress.records, progress.batches = records, batches
@@ -199,7 +208,13 @@ class Walking(Counting):
         self._count(records, 1, counters)
         self.progress.steps += 1 if full else 0
         ends = self._agenda.reached(self._position()) is not None
-        last = not ends and current.is_last(drawn)
+        try:
+            last = not ends and current.is_last(drawn)
+        except BaseException:
+            # Interrupted as it waited for the batch ahead: the one at hand is never handed out.
+            self._count(-records, -1, {name: -count for name, count in counters.items()})
+            self.progress.steps -= 1 if full else 0
+            raise
         closes = full or last
         self.progress.steps += 1 if last and not full else 0
         self._window, self._step_now = 0 if closes else self._window + 1, closes
