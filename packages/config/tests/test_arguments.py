@@ -1,9 +1,17 @@
 """The command line's tokens: what each form means, and what is refused."""
 
+import contextlib
+import io
+import sys
+
 import pytest
 from attrs import field, frozen
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from treadle_config import SchemaError, load, resolve, setting
+from treadle_config import Codecs, SchemaError, load, resolve, run_cli, setting
+
+codecs = Codecs()
 
 
 @frozen
@@ -58,6 +66,17 @@ class Outer:
         (["--either", "a"], Outer(either="a")),
         (["--either", "a", "--either", "b"], Outer(either=["a", "b"])),
         (["--either", '["a"]'], Outer(either=["a"])),
+        (["--either", "[a]"], Outer(either="[a]")),
+        (["--either", "[a]", "--either", "b"], Outer(either=["[a]", "b"])),
+        (["--either", "a", "--either+=b"], Outer(either=["a", "b"])),
+        (["--device:=null"], Outer(device=None)),
+        (['--device:="null"'], Outer(device="null")),
+        (["--device", "null"], Outer(device="null")),
+        (["--amount:", "3"], Outer(amount=3)),
+        (["--verbose:=true"], Outer(verbose=True)),
+        (['--inner:={"names": ["x"]}'], Outer(Inner(names=["x"]))),
+        (["--inner.use-cache=0", '--inner:={"names": ["x"]}'], Outer(Inner(names=["x"]))),
+        (['--inner:={"names": ["x"]}', "--inner.use-cache=0"], Outer(Inner(False, names=["x"]))),
     ],
     ids=lambda one: " ".join(one) if isinstance(one, list) else "",
 )
@@ -104,7 +123,6 @@ def test_each_form_of_a_flag_has_one_meaning(argv, expected):
         ),
         (["--help"], "help (cli --help): expected the flag of a setting, got '--help'"),
         (["--config"], "cli --config: expected a file, got nothing"),
-        (["--track", "[1"], "track (cli --track): expected JSON, got [1; expecting ',' delimiter"),
         (
             ["--amount.x", "3"],
             (
@@ -113,6 +131,45 @@ def test_each_form_of_a_flag_has_one_meaning(argv, expected):
             ),
         ),
         (["--config="], "cli --config: expected a file, got ''"),
+        (
+            ["--verbose", "no", "yes"],
+            "cli argv[3]: expected a flag such as --name VALUE, got 'yes'",
+        ),
+        (
+            ["--inner.no-use-cache"],
+            (
+                "inner.no_use_cache (cli --inner.no-use-cache): expected the flag of a setting, "
+                "got '--inner.no-use-cache'; did you mean --no-inner.use-cache?"
+            ),
+        ),
+        (
+            ["--inner", "3", "--inner.learning-rate", "1"],
+            "inner (cli --inner): expected Inner as a JSON object, got 3",
+        ),
+        (
+            ["--inner", '{"use_cache": 1, "use_cache": 0}'],
+            (
+                "inner.use_cache (cli --inner): expected one value, got a second; "
+                "the key 'use_cache' is given twice"
+            ),
+        ),
+        (
+            ["--inner", '{"learning_rate": "x", "names": [1]}'],
+            "inner.learning_rate (cli --inner): expected float, got 'x'",
+        ),
+        (
+            ["--device:=cpu"],
+            'device (cli --device): expected JSON, got cpu; write text in quotes, as in "cpu"',
+        ),
+        (["--amount:=null"], "amount (cli --amount): expected int, got null"),
+        (["--amount:"], "amount (cli --amount): expected int, got nothing"),
+        (
+            ["--amout:=3"],
+            (
+                "amout (cli --amout): expected the flag of a setting, got '--amout'; "
+                "did you mean --amount?"
+            ),
+        ),
         (
             ["--"],
             (
@@ -126,6 +183,181 @@ def test_each_form_of_a_flag_has_one_meaning(argv, expected):
 def test_what_is_not_understood_is_a_problem(argv, expected, said):
     """No abbreviation, no positional argument, no value that is not one."""
     assert [expected] == said(load, Outer, argv=argv)
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (
+            ["--inner", "{use_cache: no, names: [x, 1e-3]}"],
+            Outer(Inner(False, names=["x", "1e-3"])),
+        ),
+        (["--inner", "{learning_rate: .5}", "--inner.use-cache=0"], Outer(Inner(False, 0.5))),
+        (["--track", "[a, 'b c', no]"], Outer(track=["a", "b c", "no"])),
+        (["--track", "[a, b]", "--track", "c"], Outer(track=["a", "b", "c"])),
+        (["--table", "{a: .9, 'b c': 1}"], Outer(table={"a": 0.9, "b c": 1.0})),
+        (["--table", "{\n  a: 1,  # a comment\n}"], Outer(table={"a": 1.0})),
+        (["--inner:={names: [x]}"], Outer(Inner(names=["x"]))),
+        (["--track+=a b"], Outer(track=["a", "a b"])),
+    ],
+    ids=lambda one: " ".join(one) if isinstance(one, list) else "",
+)
+def test_what_is_no_json_is_yaml(argv, expected):
+    """In its flow style, with the same strict scalars."""
+    pytest.importorskip("yaml", reason="needs the extra treadle-config[yaml]")
+
+    assert expected == load(Outer, argv=argv)
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (
+            ["--track", "[1"],
+            (
+                "track (cli --track): expected JSON or YAML, got [1; "
+                "while parsing a flow sequence: did not find expected ',' or ']'"
+            ),
+        ),
+        (
+            ["--inner", "{use_cache:no}"],
+            (
+                "inner (cli --inner): expected JSON or YAML, got {use_cache:no}; "
+                "YAML wants a blank after the colon: use_cache: no"
+            ),
+        ),
+        (
+            ["--table", "{a: 1, a: 2}"],
+            ("table.a (cli --table): expected one value, got a second; the key is given twice"),
+        ),
+        (
+            ["--table", "{a: !!float 1}"],
+            (
+                "table (cli --table): expected JSON or YAML, got {a: !!float 1}; "
+                "the tag tag:yaml.org,2002:float is not read; the declared type decides"
+            ),
+        ),
+        (
+            ["--table", "{a: x, b: null}"],
+            "table.a (cli --table): expected float, got x",
+        ),
+        (
+            ["--table", "{\udcff: 1}"],
+            (
+                "table (cli --table): expected JSON or YAML, got '{\\udcff: 1}'; "
+                "it holds bytes that are not UTF-8"
+            ),
+        ),
+        (
+            ["--inner:={names: [x"],
+            (
+                "inner (cli --inner): expected JSON or YAML, got {names: [x; "
+                "while parsing a flow sequence: did not find expected ',' or ']'"
+            ),
+        ),
+    ],
+    ids=lambda one: " ".join(one) if isinstance(one, list) else "",
+)
+def test_what_is_neither_json_nor_yaml_is_a_problem(argv, expected, said):
+    """With the flag as its source, and what is wrong."""
+    pytest.importorskip("yaml", reason="needs the extra treadle-config[yaml]")
+
+    assert expected == said(load, Outer, argv=argv)[0]
+
+
+def test_without_pyyaml_what_is_no_json_says_what_to_install(monkeypatch, said):
+    """JSON always works."""
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    monkeypatch.delitem(sys.modules, "treadle_config.yaml_composer", raising=False)
+    good = load(Outer, argv=["--inner", '{"names": ["x"]}'])
+
+    actual = said(load, Outer, argv=["--inner", "{names: [x]}"])
+
+    assert (
+        Outer(Inner(names=["x"])),
+        [
+            (
+                "inner (cli --inner): expected JSON, got {names: [x]}; "
+                "expecting property name enclosed in double quotes; "
+                "YAML is read here with pip install 'treadle-config[yaml]'"
+            )
+        ],
+    ) == (good, actual)
+
+
+def test_values_within_an_inline_text_come_from_their_flag():
+    """Each of them, as if it had been given alone."""
+    actual = resolve(Outer, argv=['--inner={"names": ["x"], "use_cache": "no"}'])
+
+    assert ["cli --inner", "cli --inner", "default"] == [
+        str(actual.source(path))
+        for path in ("inner.names[0]", "inner.use_cache", "inner.learning_rate")
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["no", "12:30", "0x1F", "1_000", "2024-01-01", "null", "1e-3", "a: b", "#x", " lead"]
+)
+def test_text_is_taken_as_it_stands(text):
+    """Argv has no quotes, and needs none."""
+    assert (text, text) == (
+        load(Outer, argv=["--device", text]).device,
+        load(Outer, argv=[f"--device={text}"]).device,
+    )
+
+
+def test_a_number_is_the_same_as_from_a_file():
+    """An int where it has no dot and no exponent, else a float; never a bool."""
+
+    @frozen
+    class Clip:
+        clip: int | float | None = None
+
+    found = [
+        load(Clip, argv=["--clip", text]).clip for text in ("0.5", "1", "1.0", "1e3", "inf", "null")
+    ]
+
+    assert "[0.5, 1, 1.0, 1000.0, inf, None]" == repr(found)
+
+
+words = st.sampled_from(
+    ["inner", "names", "use-cache", "track", "device", "table", "either", "amount", "no-inner", "x"]
+)
+ends = st.sampled_from(["", "+", ":", "+:", "[0]", "[-1]", "[9]", "[0", "]", "[x]", "[0].a", "."])
+flags = st.builds(
+    lambda start, path, end: start + ".".join(path) + end,
+    st.sampled_from(["--", "--no-", "--config", "-"]),
+    st.lists(words, min_size=1, max_size=3),
+    ends,
+)
+inline = ["3", "null", "[1, 2]", "{}", '{"use_cache": 0}', "[", "{a", "{a: b}", "[[]]", "{a: [b]}"]
+words_of_its_own = ["--help", "--help=all", "--print-config=schema", "--print-config=argv", "all"]
+values = st.sampled_from([*inline, *words_of_its_own, "a.json"])
+line = st.lists(
+    flags
+    | st.builds("{}={}".format, flags, values | st.text(max_size=4))
+    | values
+    | st.text(max_size=4),
+    max_size=5,
+)
+
+
+@given(line)
+@settings(max_examples=700, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_argv_is_the_program_runs_or_stops(written, argv):
+    """With a config, a page, or problems; never with a traceback."""
+    written("a.json", '{"track": ["f"]}')
+
+    def main(config: Outer) -> int:
+        return 0
+
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        try:
+            actual = run_cli(main, argv=argv, prog="x", codecs=codecs)
+        except SystemExit as stopped:
+            actual = stopped.code
+
+    assert actual in {0, 2}
 
 
 def test_the_environment_is_read_by_its_prefix(monkeypatch, said):

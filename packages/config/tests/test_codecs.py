@@ -1,11 +1,13 @@
 """Codecs: types that the user teaches, and reading and writing without layers."""
 
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import pytest
 from attrs import field, frozen, make_class
 
 from treadle_config import Codecs, ConfigError, SchemaError, dump, load
+
+T = TypeVar("T")
 
 
 class Color:
@@ -47,6 +49,20 @@ def test_a_registered_type_is_read_and_written():
         Themed(Color(255, 0, 0), {"a": Color(10, 11, 12), "b": None}),
         {"color": "#ff0000", "others": {"a": "#0a0b0c", "b": None}},
     ) == (actual, dump(actual, codecs=codecs))
+
+
+def test_a_registered_type_may_be_generic():
+    """Its codec reads it with whatever parameters."""
+
+    @frozen
+    class Held(Generic[T]):
+        item: T
+
+    codecs = Codecs().register(Held, lambda held: f"<{held.item}>", lambda text: Held(text[1:-1]))
+
+    actual = codecs.decode(["<a>"], list[Held[str]])
+
+    assert ([Held("a")], ["<a>"]) == (actual, codecs.encode(actual, list[Held[str]]))
 
 
 def test_what_a_decoder_raises_is_the_hint():

@@ -1,7 +1,8 @@
-"""`run_cli`: help, printed configs, refusals, and the call of main."""
+"""`run_cli`: printed configs, refusals, and the call of main."""
 
 import errno
 import io
+import json
 import os
 import subprocess
 import sys
@@ -43,22 +44,6 @@ def train(config: Train) -> Train:
     return config
 
 
-HELP = """\
-usage: train.py [--SETTING VALUE ...] [--config FILE ...]
-
-Train a model.
-
-  --optim.lr float            = 0.003 (cli --optim.lr)  step size of the optimizer
-  --optim.weight-decay float  = 0.5 (file a.json:1)
-  --batch-size int            = 32 (default)  records in a batch
-  --track list of str         = [a] (cli --track)
-  --device str | null         = null (default)
-  --config FILE               read settings from this file; may be given again
-  --print-config              print the config and stop; =source, =provenance
-  --help                      print this and stop
-"""
-
-
 def test_main_is_called_with_the_config_and_its_result_returned():
     """The class is read from main's annotation."""
     actual = run_cli(train, {"batch_size": 8}, argv=["--optim.lr", "3e-3"])
@@ -66,97 +51,29 @@ def test_main_is_called_with_the_config_and_its_result_returned():
     assert Train(Optim(lr=0.003), batch_size=8) == actual
 
 
+@pytest.mark.parametrize(
+    "argv",
+    [
+        "--batch-size 3 --config a.json --config b.json",
+        "--config a.json --batch-size 3 --config=b.json",
+        "--config=a.json --config b.json --batch-size=3",
+    ],
+)
+def test_where_config_stands_says_nothing_save_among_files(argv, written):
+    """What argv says goes before every file, and the later file before the earlier."""
+    written("a.json", '{"batch_size": 1, "device": "a", "track": ["a"]}')
+    written("b.json", '{"batch_size": 2, "device": "b"}')
+
+    actual = run_cli(train, {"optim.lr": 2.0}, argv=argv.split())
+
+    assert Train(Optim(lr=2.0), batch_size=3, track=("a",), device="b") == actual
+
+
 def test_sys_argv_is_read_by_default(monkeypatch):
     """A program calls `run_cli(main)`."""
     monkeypatch.setattr("sys.argv", ["train.py", "--batch-size", "4"])
 
     assert 4 == run_cli(train).batch_size
-
-
-@pytest.mark.parametrize("flag", ["--help", "-h"])
-def test_help_shows_every_setting_with_its_value_now(flag, written, capsys):
-    """Flag, type, effective value, source and doc, then exit code 0."""
-    name = written("a.json", '{"optim": {"weight_decay": 0.5}}')
-
-    with pytest.raises(SystemExit) as stopped:
-        run_cli(train, name, argv=["--optim.lr", "3e-3", "--track", "a", flag], prog="train.py")
-
-    assert (0, (HELP, "")) == (stopped.value.code, capsys.readouterr())
-
-
-def test_help_shows_a_default_with_a_text_form(capsys):
-    """Also where its class is an attrs class or a dataclass, as a length may be."""
-
-    @frozen
-    class Span:
-        count: int
-
-        @classmethod
-        def parse(cls, text: str) -> "Span":
-            return cls(int(text.removesuffix(" epochs")))
-
-        def __str__(self) -> str:
-            return f"{self.count} epochs"
-
-    @frozen
-    class Timed:
-        until: Span = Span(3)
-
-    def main(config: Timed) -> None: ...
-
-    with pytest.raises(SystemExit):
-        run_cli(main, argv=["--help"], prog="x")
-
-    assert "--until Span     = 3 epochs (default)" in capsys.readouterr().out
-
-
-def test_help_works_with_mistakes_and_reports_them_at_the_end(capsys):
-    """What is wrong does not stop the help."""
-    with pytest.raises(SystemExit) as stopped:
-        run_cli(train, argv=["--help", "--batch-size", "x", "--lr", "3"], prog="train.py")
-    captured = capsys.readouterr()
-
-    assert (
-        0,
-        True,
-        (
-            "\n2 problems in the configuration:\n"
-            "  batch_size (cli --batch-size): expected int, got x\n"
-            "  lr (cli --lr): expected the flag of a setting, got '--lr'; did you mean --optim.lr?\n"
-        ),
-    ) == (
-        stopped.value.code,
-        "--batch-size int            not right (cli --batch-size)  records in a batch"
-        in captured.out,
-        captured.err,
-    )
-
-
-def test_help_takes_no_value(capsys):
-    """`--help=optim` is not what it looks like."""
-    with pytest.raises(SystemExit) as stopped:
-        run_cli(train, argv=["--help=optim"], prog="x")
-
-    assert (0, "\ncli --help: expected no value after --help, got 'optim'\n") == (
-        stopped.value.code,
-        capsys.readouterr().err,
-    )
-
-
-def test_help_is_scoped_to_the_chosen_subtypes(schemas, capsys):
-    """Fields of a subtype that is not chosen are not listed."""
-
-    def main(config: schemas.Config) -> None: ...
-
-    with pytest.raises(SystemExit):
-        run_cli(main, argv=["--help", "--optim.type", "sgd"], prog="x")
-    page = capsys.readouterr().out
-
-    assert ["adam|sgd", True, False] == [
-        page.partition("--optim.type ")[2].split()[0],
-        "--optim.momentum" in page,
-        "--optim.betas" in page,
-    ]
 
 
 def test_mistakes_go_to_stderr_with_exit_code_2_and_main_is_not_called(capsys):
@@ -187,33 +104,48 @@ def test_mistakes_go_to_stderr_with_exit_code_2_and_main_is_not_called(capsys):
 @pytest.mark.parametrize(
     ("flag", "expected"),
     [
-        ("--print-config=source", '{\n  "batch_size": 8\n}\n'),
+        ("--print-config=source", {"batch_size": 8}),
         (
             "--print-config",
-            (
-                '{\n  "optim": {\n    "lr": 0.001,\n    "weight_decay": 0.0\n  },\n'
-                '  "batch_size": 8,\n  "track": [],\n  "device": null\n}\n'
-            ),
-        ),
-        (
-            "--print-config=provenance",
-            (
-                "precedence code_over_file: default < file < env < code < cli\n\n"
-                "optim.lr            0.001  default\n"
-                "optim.weight_decay  0.0    default\n"
-                "batch_size          8      cli --batch-size\n"
-                "track               []     default\n"
-                "device              null   default\n"
-            ),
+            {
+                "optim": {"lr": 0.001, "weight_decay": 0.0},
+                "batch_size": 8,
+                "track": [],
+                "device": None,
+            },
         ),
     ],
 )
-def test_print_config_prints_and_stops(flag, expected, capsys):
-    """As JSON, as much as was asked for, with exit code 0."""
+def test_print_config_prints_json_that_is_a_config(flag, expected, capsys, written):
+    """As much as was asked for, with exit code 0; as a file, it makes the same config."""
     with pytest.raises(SystemExit) as stopped:
         run_cli(train, argv=["--batch-size", "8", flag])
+    printed = capsys.readouterr().out
+    name = written("printed.json", printed)
 
-    assert (0, expected) == (stopped.value.code, capsys.readouterr().out)
+    assert (0, expected, Train(batch_size=8)) == (
+        stopped.value.code,
+        {key: one for key, one in json.loads(printed).items() if key != "treadle-config"},
+        run_cli(train, argv=["--config", name]),
+    )
+
+
+def test_print_config_says_where_values_came_from(capsys):
+    """With the order of the layers, and exit code 0."""
+    with pytest.raises(SystemExit) as stopped:
+        run_cli(train, argv=["--batch-size", "8", "--print-config=provenance"])
+
+    assert (
+        0,
+        (
+            "precedence code_over_file: default < file < env < code < cli\n\n"
+            "optim.lr            0.001  default\n"
+            "optim.weight_decay  0.0    default\n"
+            "batch_size          8      cli --batch-size\n"
+            "track               []     default\n"
+            "device              null   default\n"
+        ),
+    ) == (stopped.value.code, capsys.readouterr().out)
 
 
 def test_print_config_says_what_it_can_print(capsys):
@@ -224,7 +156,7 @@ def test_print_config_says_what_it_can_print(capsys):
     assert (
         2,
         (
-            "x: cli --print-config: expected one of resolved, source, provenance, got yaml\n"
+            "x: cli --print-config: expected one of resolved, source, provenance, schema, argv, got yaml\n"
             "x --help lists every setting\n"
         ),
     ) == (stopped.value.code, capsys.readouterr().err)
@@ -233,7 +165,7 @@ def test_print_config_says_what_it_can_print(capsys):
 @pytest.mark.parametrize(
     ("printed", "expected"),
     [
-        ("--print-config=source", b'{\n  "device": "\\u00e9\\u2603"\n}\n'),
+        ("--print-config=source", b'"device": "\\u00e9\\u2603"'),
         ("--print-config=provenance", b"\\xe9\\u2603"),
     ],
 )
@@ -247,6 +179,20 @@ def test_what_a_terminal_cannot_show_is_escaped(printed, expected, monkeypatch):
     out.flush()
 
     assert expected in out.buffer.getvalue()
+
+
+def test_what_is_wanted_of_print_config_is_one_word_with_it(capsys):
+    """It may stand alone, so that a next word could be anything."""
+    with pytest.raises(SystemExit) as stopped:
+        run_cli(train, argv=["--print-config", "argv"], prog="x")
+
+    assert (
+        2,
+        (
+            "x: cli argv[2]: expected a flag such as --name VALUE, got 'argv'; "
+            "did you mean --print-config=argv?\nx --help lists every setting\n"
+        ),
+    ) == (stopped.value.code, capsys.readouterr().err)
 
 
 def test_what_main_raises_is_not_touched():

@@ -1,6 +1,7 @@
 """`flatten` and `diff`."""
 
 from pathlib import Path
+from typing import Any
 
 from attrs import NOTHING, evolve, field, frozen
 
@@ -74,3 +75,46 @@ def test_diff_tells_a_bool_from_a_number(schemas):
     actual = [diff(one, schemas.Config(clip=other)) for other in (1.0, True)]
 
     assert [{}, {"clip": (1, True)}] == actual
+
+
+def test_diff_takes_a_nan_within_a_container_for_itself():
+    """In lists, tuples, dicts and sets, however deep; other values still differ."""
+
+    def holding(number, more=1):
+        return {"a": [(number, more)], "b": {number}}
+
+    @frozen
+    class Holder:
+        anything: Any = None
+
+    one, other = (Holder(holding(float("nan"))) for _ in "ab")
+
+    actual = [
+        diff(one, other),
+        [*diff(one, Holder(holding(float("nan"), 2)))],
+        [*diff(one, Holder(holding(float("nan"), True)))],
+        [*diff(Holder([1]), Holder((1,)))],
+    ]
+
+    assert [{}, ["anything"], ["anything"], ["anything"]] == actual
+
+
+def test_diff_goes_through_lists_of_objects_and_entries_of_dicts():
+    """By index and by key, sorted; what is on one side only is `NOTHING` on the other."""
+
+    @frozen
+    class Outer:
+        net: Net = Net()
+        named: dict[int, Block] = field(factory=dict)
+
+    old = Outer(Net([Block(1), Block(2)]), {1: Block(3)})
+    new = Outer(Net([Block(1), Block(4), Block(5)]), {2: Block(3)})
+
+    actual = diff(old, new)
+
+    assert [
+        ("named.1.width", (3, NOTHING)),
+        ("named.2.width", (NOTHING, 3)),
+        ("net.blocks[1].width", (2, 4)),
+        ("net.blocks[2].width", (NOTHING, 5)),
+    ] == list(actual.items())

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections import deque
-from typing import Any, NamedTuple, NewType, NotRequired, TypedDict
+from typing import Any, Generic, NamedTuple, NewType, NotRequired, TypedDict, TypeVar
 
 import cattrs
 import pytest
@@ -11,10 +11,17 @@ from attrs import Factory, field, frozen, make_class
 
 from treadle_config import Codecs, SchemaError, diff, dump, load, resolve
 
+T = TypeVar("T")
+
 
 class Pair(NamedTuple):
     low: int = 0
     name: str = "a"
+
+
+class Couple(NamedTuple, Generic[T]):
+    one: T
+    other: T
 
 
 class Table(TypedDict):
@@ -146,7 +153,7 @@ def test_what_nobody_reads_is_a_schema_error():
     converter.register_structure_hook(Strange, lambda text, _: Strange(text))
     codecs = Codecs(converter=converter)
     actual = []
-    for declared in (Strange, deque[Strange], dict[str, Strange | None], bytes):
+    for declared in (Strange, deque[Strange], dict[str, Strange | None], bytes, Couple[int]):
         with pytest.raises(SchemaError) as caught:
             load(one_field(declared))
         actual.append(str(caught.value).partition(";")[0])
@@ -158,6 +165,7 @@ def test_what_nobody_reads_is_a_schema_error():
         "x: nothing reads the type Strange",
         "x.*: nothing reads the type Strange",
         "x: nothing reads the type bytes",
+        f"x: nothing reads the type {Couple[int]}",
         True,
     ] == [*actual, str(caught.value).startswith("Strange is written as <")]
 

@@ -67,7 +67,7 @@ def test_a_problem_says_its_parts(schemas):
             "--optim.momentum .4",
             (
                 "optim.momentum (cli --optim.momentum): expected a field of Adam, got 'momentum'; "
-                "momentum is a field of SGD; choose it with optim.type = sgd"
+                "momentum is a field of SGD; choose it with --optim.type sgd"
             ),
         ),
         (
@@ -81,10 +81,6 @@ def test_a_problem_says_its_parts(schemas):
         (
             "--data 3",
             "data (cli --data): expected Data as a JSON object, got 3",
-        ),
-        (
-            "--data {",
-            "data (cli --data): expected JSON, got {; expecting property name enclosed in double quotes",
         ),
         (
             "--optim.betas 0.9",
@@ -405,7 +401,7 @@ def test_a_tag_for_an_object_is_answered_with_its_flag(said, schemas):
     assert [
         (
             "optim (cli --optim): expected Adam | SGD as a JSON object, got sgd; "
-            "choose it with optim.type = sgd"
+            "choose it with --optim.type sgd"
         )
     ] == said(load, schemas.Config, argv=["--optim", "sgd"])
 

@@ -5,7 +5,7 @@ import sys
 import pytest
 from attrs import field, frozen
 
-from treadle_config import UnknownPath, load, resolve
+from treadle_config import UnknownPath, layer, load, resolve, setting
 
 
 def test_every_value_has_a_source(schemas, written, monkeypatch):
@@ -75,58 +75,9 @@ def test_explain_says_the_order_and_each_winner(schemas):
         "data.root        data          default\n"
         "data.splits      {}            default\n"
         "optim.type       adam          default\n"
-        "optim.lr         0.002         link from data.batch_size\n"
+        "optim.lr         0.002         link from data.batch_size (cli --data.batch-size)\n"
         "optim.betas      [0.9, 0.999]  default\n"
     ) == resolution.explain()
-
-
-def test_the_source_dump_holds_what_layers_said(schemas):
-    """Loaded again it makes an equal config, with its links alive."""
-    given = {
-        "seed": None,
-        "layers": [],
-        "data": {"batch_size": 64, "splits": {"train": 1.0}},
-        "optim": {"type": "sgd", "lr": 2.0},
-    }
-    resolution = resolve(schemas.Config, given, argv=["--until", "3 epochs"])
-
-    actual = resolution.dump("source")
-
-    assert ({**given, "until": "3 epochs"}, resolution.config, 3200 // 8) == (
-        {key: actual[key] for key in actual},
-        load(schemas.Config, actual),
-        resolve(schemas.Config, actual).replace({"data.batch_size": 8}).config.warmup,
-    )
-
-
-def test_the_source_dump_goes_into_dicts_of_objects():
-    """An entry that is an object holds what was said of it, and its defaults stay out."""
-
-    @frozen
-    class Block:
-        width: int = 1
-        bias: bool = True
-
-    @frozen
-    class Net:
-        named: dict[str, Block] = field(factory=dict)
-        extra: dict[str, Block] = field(factory=dict)
-
-    given = {"named": {"a": {"width": 3}}}
-    resolution = resolve(Net, given)
-
-    actual = resolution.dump("source")
-
-    assert (given, Net({"a": Block(3)})) == (actual, load(Net, actual))
-
-
-def test_the_resolved_dump_holds_every_value(schemas):
-    """Loaded again it makes an equal config, with every value pinned."""
-    resolution = resolve(schemas.Config, {"data": {"batch_size": 64}})
-
-    actual = resolution.dump("resolved")
-
-    assert (resolution.config, 50) == (load(schemas.Config, actual), actual["warmup"])
 
 
 def test_replace_is_one_more_layer_above_all(schemas, said):
@@ -156,3 +107,51 @@ def test_a_long_value_overflows_its_own_line_only():
     assert (f"long   {'x' * 60}  default\nshort  1234  default\n") == resolve(
         Two
     ).explain().partition("\n\n")[2]
+
+
+def test_explain_names_every_layer_that_lost(schemas, written, monkeypatch):
+    """The strongest of them first; a list that layers add to, and a dropped subtype, lose none."""
+    name = written("a.json", '{"seed": 1, "name": "a", "optim": {"lr": 2}}')
+    monkeypatch.setenv("APP_SEED", "3")
+    resolution = resolve(
+        schemas.Config,
+        name,
+        layer("cluster", {"seed": 2, "name": "b"}, at="file"),
+        argv=["--seed", "4", "--optim.type", "sgd"],
+        env="APP_",
+    )
+
+    order, _, *rows = resolution.explain().splitlines()
+    actual = {row.split()[0]: row.split(maxsplit=2)[2] for row in rows}
+
+    assert (
+        "precedence code_over_file: default < file < cluster < env < code < cli",
+        "cluster (over file a.json:1)",
+        "cli --seed (over env APP_SEED, cluster, file a.json:1)",
+        "default",
+    ) == (order, actual["name"], actual["seed"], actual["optim.lr"])
+
+
+def test_a_list_that_layers_add_to_is_over_none():
+    """Every layer has its part in it."""
+
+    @frozen
+    class Inner:
+        flags: list[str] = field(factory=list, metadata=setting(merge="append"))
+
+    @frozen
+    class Outer:
+        inner: Inner = Inner()
+
+    resolution = resolve(
+        Outer, layer("x", {"inner.flags": ["a"]}, at="file"), argv=["--inner.flags", "b"]
+    )
+
+    assert "inner.flags  [a, b]  cli --inner.flags" == resolution.explain().splitlines()[-1]
+
+
+def test_to_argv_makes_an_equal_config(schemas):
+    """Over the defaults alone."""
+    resolution = resolve(schemas.Config, {"optim": {"type": "sgd"}, "name": "--a b", "seed": None})
+
+    assert resolution.config == load(schemas.Config, argv=resolution.to_argv())

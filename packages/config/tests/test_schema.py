@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, InitVar, dataclass
 from dataclasses import field as dataclass_field
-from typing import Annotated, NewType
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, NewType
 
 import pytest
-from attrs import Converter, define, field, frozen, make_class
+from attrs import Converter, converters, define, field, frozen, make_class
 
-from treadle_config import Codecs, ConfigError, SchemaError, load, setting
+from treadle_config import Codecs, ConfigError, SchemaError, dump, load, setting
 
 Count = NewType("Count", int)
 
@@ -60,8 +61,11 @@ def test_local_classes_with_postponed_annotations_are_found():
     @frozen
     class Outer:
         inner: Inner = Inner()
+        several: list[tuple[Inner, Inner]] = field(factory=list)
 
-    assert Outer(Inner(2)) == load(Outer, {"inner": {"x": 2}})
+    actual = load(Outer, {"inner": {"x": 2}, "several": [[{"x": 3}, {}]]})
+
+    assert Outer(Inner(2), [(Inner(3), Inner())]) == actual
 
 
 def test_subclasses_defined_later_can_be_chosen():
@@ -135,7 +139,7 @@ def test_aliases_inheritance_and_other_spellings_of_types_work():
 
     actual = load(Mixed, {"secret": 3, "count": "4", "several": [5], "named": {"a": 6}, "x": 7})
 
-    assert Mixed(x=7, secret=3, count=Count(4), several=[5], named={"a": 6}) == actual
+    assert Mixed(x=7, secret=3, count=Count(4), several=(5,), named={"a": 6}) == actual
 
 
 def test_a_converter_gets_what_it_says_it_takes():
@@ -280,6 +284,225 @@ def test_a_subclass_that_is_broken_elsewhere_harms_nobody():
         load(Holder, {"parent.type": "broken"})
 
     assert Holder(Parent(3)) == load(Holder, argv=["--parent.x", "3"])
+
+
+def test_a_default_that_cannot_be_every_configs_is_found():
+    """It could be changed and is shared, or a dump of it could not be read back."""
+    cases = {
+        "items": (list[int], [], {}),
+        "named": (dict[str, int], {"a": 1}, {}),
+        "unset": (int, None, {}),
+        "path": (Path, "a", {}),
+        "mode": (Literal["a", "b"], "c", {}),
+        "fine": (Path, "a", {"converter": Path}),
+        "made_anew": (tuple[int, ...], [1], {"converter": tuple}),
+    }
+    actual = []
+    for name, (declared, default, more) in cases.items():
+        cls = make_class("One", {name: field(type=declared, default=default, **more)})
+        try:
+            actual.append(load(cls))
+        except SchemaError as error:
+            actual.append(str(error))
+
+    assert [
+        (
+            "items: the default is a list, which can be changed, and every config would share "
+            "it; use factory=list"
+        ),
+        (
+            "named: the default is a dict, which can be changed, and every config would share "
+            "it; use factory=lambda: {'a': 1}"
+        ),
+        "unset: the default is None, which is no int; declare int | None",
+        "path: the default is 'a', which is no Path; write it as one",
+        "mode: the default is 'c', which is no one of a, b; write it as one",
+        "One(fine=PosixPath('a'))",
+        "One(made_anew=(1,))",
+    ] == [str(one).replace("WindowsPath", "PosixPath") for one in actual]
+
+
+def test_a_constructor_that_does_not_take_the_fields_is_found():
+    """A value that no field keeps could not be dumped, and one that is not taken not be set."""
+
+    @define
+    class Narrow:
+        a: int
+        b: int = 0
+
+        def __init__(self, a):
+            self.__attrs_init__(a)
+
+    @define
+    class Wide:
+        a: int
+
+        def __init__(self, a, scale):
+            self.__attrs_init__(a * scale)
+
+    @define
+    class Free:
+        a: int
+
+        def __init__(self, **values):
+            self.__attrs_init__(**values)
+
+    @define(init=False)
+    class NoneAtAll:
+        a: int = 1
+
+    @dataclass
+    class Lost:
+        a: int
+        scale: InitVar[int]
+
+    @dataclass
+    class Kept:
+        a: int
+        scale: InitVar[int] = 2
+
+        def __post_init__(self, scale):
+            self.a *= scale
+
+    class Undecorated(Base):
+        shared: ClassVar[int] = 1
+        more: int = 2
+
+    actual = []
+    for cls in (Narrow, Wide, Free, NoneAtAll, Lost, Kept, Undecorated):
+        outer = make_class("Outer", {"inner": field(type=cls)})
+        try:
+            actual.append(load(outer, {"inner": {"a": 1}}).inner.a)
+        except SchemaError as error:
+            actual.append(str(error))
+
+    takes = "which is a field of it; let it take every field by name, or declare the field with"
+    wants = "which is no field of it, so that no config could hold it; give it a default there, or"
+    assert [
+        f"inner: the __init__ of Narrow takes no 'b', {takes} init=False",
+        f"inner: the __init__ of Wide wants 'scale', {wants} make it a field",
+        1,
+        f"inner: the __init__ of NoneAtAll takes no 'a', {takes} init=False",
+        f"inner: the __init__ of Lost wants 'scale', {wants} make it a field",
+        2,
+        (
+            "inner.more: Undecorated declares it and is not decorated as its base is, so that it "
+            "is no field; put @frozen, or what its base has, above the class"
+        ),
+    ] == actual
+
+
+def test_a_dataclass_may_have_all_that_dataclasses_have():
+    """Keyword-only fields, factories, fields that are not taken, and class variables."""
+
+    @dataclass
+    class Whole:
+        a: int
+        _: KW_ONLY
+        b: int = 2
+        items: list[int] = dataclass_field(default_factory=list)
+        made: int = dataclass_field(init=False, default=9)
+        shared: ClassVar[int] = 3
+
+    assert Whole(1, b=3, items=[4]) == load(Whole, {"a": "1", "b": "3", "items": ["4"]})
+
+
+def test_converters_of_attrs_say_what_they_take():
+    """`optional`, `pipe`, `default_if_none`, `to_bool`, and a class."""
+
+    @frozen
+    class Converted:
+        path: Path = field(default="a", converter=Path)
+        maybe: int | None = field(default=None, converter=converters.optional(int))
+        unset: int = field(default=None, converter=converters.default_if_none(5))
+        piped: int = field(default="3", converter=converters.pipe(str, int))
+        flag: bool = field(default="yes", converter=converters.to_bool)
+
+    actual = load(Converted, {"path": "b", "maybe": "4", "unset": None, "piped": "6", "flag": "no"})
+
+    assert (Converted("b", 4, None, 6, False), actual) == (actual, load(Converted, dump(actual)))
+
+
+def test_a_diamond_has_the_fields_of_all_its_bases():
+    """Each once, by their own types."""
+
+    @frozen(slots=False)
+    class Left(Base):
+        left: int = 1
+
+    @frozen(slots=False)
+    class Right(Base):
+        right: Literal["a", "b"] = "a"
+
+    @frozen(slots=False)
+    class Below(Left, Right):
+        below: float = 1
+
+    actual = load(Below, {"x": "5", "left": "6", "right": "b", "below": "7"})
+
+    assert Below(x=5, left=6, right="b", below=7.0) == actual
+
+
+def test_defaults_of_one_subtype_never_reach_another():
+    """Another tag means the other class with its own defaults, whatever the first one had."""
+
+    @frozen
+    class One:
+        rate: float = 0.1
+        only: int = 1
+
+    @frozen
+    class Other:
+        rate: float = 0.2
+
+    @frozen
+    class Holder:
+        of: One | Other = One(rate=5, only=6)
+
+    actual = [
+        load(Holder, {"of.type": "other"}),
+        load(Holder, {"of.rate": 7}, argv=["--of.type", "other"]),
+        load(Holder, {"of.type": "other"}, argv=["--of.type", "one"]),
+        load(Holder, {"of.rate": 7}),
+    ]
+
+    assert [Other(), Other(), One(), One(7, 6)] == [one.of for one in actual]
+
+
+def test_a_subclass_is_checked_as_a_whole_when_it_is_chosen():
+    """What is wrong within it is found then, each time, and harms nobody before."""
+
+    @frozen
+    class Above:
+        x: int = 1
+
+    @frozen
+    class Deeper:
+        items: list[int] = []  # noqa: RUF008  # it is what is wrong
+
+    @frozen
+    class Wrong(Above):
+        inner: Deeper = field(factory=Deeper)
+
+    @frozen
+    class Holder:
+        above: Above = Above()
+
+    codecs = Codecs()
+    actual = []
+    for _ in range(2):
+        with pytest.raises(SchemaError) as caught:
+            load(Holder, {"above.type": "wrong"}, codecs=codecs)
+        actual.append(str(caught.value))
+
+    expected = (
+        "Wrong.inner.items: the default is a list, which can be changed, and every config would "
+        "share it; use factory=list"
+    )
+    assert ([expected] * 2, Holder(Above(2))) == (
+        actual,
+        load(Holder, {"above.x": 2}, codecs=codecs),
+    )
 
 
 def test_merge_rules_fit_their_types():

@@ -1,18 +1,20 @@
 """The one strict pass: from the merged tree to the object, with every problem collected."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrs import evolve
+from attrs import NOTHING, evolve
 
 from treadle_config.class_defaults import BAD, ClassDefaults
 from treadle_config.diagnosis import diagnose
 from treadle_config.errors import Problem
 from treadle_config.fields import Field, Fields, partial_instance
 from treadle_config.forms import right_form
+from treadle_config.fresh import refresher
 from treadle_config.leaves import reason
 from treadle_config.merge import Merge
-from treadle_config.paths import known_paths
+from treadle_config.paths import choosing, known_paths
 from treadle_config.plans import Choice, Dictionary, Items, Plan
 from treadle_config.scalars import Mismatch
 from treadle_config.schema import Schema
@@ -42,48 +44,90 @@ class Build:
         nodes: The layers, the weakest first.
         problems: What is wrong, what was found while the layers were read included.
         made: The value; it means nothing where there are problems.
-        sources: Where each value came from, by dotted path.
-        values: The values that could be built, scalars and containers of them, by dotted path.
+        sources: Where each value came from, by dotted path; only where it is traced.
+        values: The values that could be built, scalars and containers of them, by dotted path;
+            only where it is traced.
         defaults: What is known of links.
+
+    Args:
+        schema: Where classes are planned.
+        root: The plan of what to build.
+        nodes: The layers, the weakest first.
+        problems: What was found wrong while the layers were read; more is added.
+        trace: Whether to keep where each value came from; to load without it is faster.
+        linking: Whether links stand for values in the layers.
     """
 
     def __init__(
-        self, schema: Schema, root: Plan, nodes: Sequence[Node], problems: list[Problem]
+        self,
+        schema: Schema,
+        root: Plan,
+        nodes: Sequence[Node],
+        problems: list[Problem],
+        *,
+        trace: bool,
+        linking: bool = False,
     ) -> None:
         self.schema = schema
+        self._trace = trace
+        self._linking = linking
         self.root = root
         self.nodes = nodes
         self.problems = problems
         self.sources: dict[str, Source] = {}
         self.values: dict[str, Any] = {}
-        merge = Merge(schema, problems, over_defaults=True)
-        self.defaults = ClassDefaults(schema, merge, problems)
-        tree = None if nodes else Node({}, DEFAULT)
-        for node in nodes:
-            tree = merge.merge(root, tree, node, "") or tree
+        self._merge = Merge(schema, problems, over_defaults=True)
+        self.defaults = ClassDefaults(schema, self._merge, problems)
+        if linking:
+            # Imported here: most loads have no links but those of the schema.
+            from treadle_config.layer_links import LayerLinks
+
+            tree = LayerLinks(self).followed()
+        else:
+            tree = self.merged(nodes)
         self.made: Any = BAD if tree is None else self._value(root, tree, "")
         assert self.made is not BAD or problems, "a value was refused without a problem"
+
+    def merged(self, nodes: Sequence[Node]) -> Node | None:
+        """Merge layers, the weakest first; `None` where nothing can be read."""
+        tree = None if nodes else Node({}, DEFAULT)
+        for node in nodes:
+            tree = self._merge.merge(self.root, tree, node, "") or tree
+        return tree
+
+    def early(self, one: Field, node: Node, path: str) -> Any:
+        """The value of a field before all is built; `BAD`, without a problem, if it is wrong."""
+        known = len(self.problems)
+        value = self._given(one, node, path)
+        del self.problems[known:]
+        return value
 
     def _value(self, plan: Plan, node: Node, path: str) -> Any:
         content, mapping = node.content, plan.mapping
         if isinstance(content, dict) and isinstance(mapping, Choice):
             return self._object(mapping, node, path)
-        self.sources[path] = node.source
         if isinstance(content, dict) and isinstance(mapping, Dictionary):
             value = self._dictionary(mapping, node, path)
         elif isinstance(content, list) and plan.sequence is not None:
             value = self._sequence(plan.sequence, node, path)
         else:
             value = self._scalar(plan, node, path)
+        if self._trace:
+            self._note(path, node.source, value)
+        return value
+
+    def _note(self, path: str, source: Source, value: Any) -> None:
+        self.sources[path] = source
         if value is not BAD:
             self.values[path] = value
-        return value
 
     def _scalar(self, plan: Plan, node: Node, path: str) -> Any:
         content = node.content
         if isinstance(content, Computed):
             value = content.value
-            return value if plan.accepts(value) else self._bad(path, node, plan.expected)
+            if value is BAD or plan.accepts(value):
+                return value
+            return self._bad(path, node, plan.expected)
         null = is_null(content) or (
             # Text on the command line is text where text is taken; --no-name says None there.
             isinstance(content, Verbatim) and content == "null" and not plan.is_text
@@ -110,6 +154,9 @@ class Build:
         return self._bad(path, node, plan.expected, hint)
 
     def _sequence(self, plan: Items, node: Node, path: str) -> Any:
+        if plan.decode is not None and not self._trace:
+            with contextlib.suppress(Mismatch, TypeError):  # said below
+                return plan.make([plan.decode(item.content) for item in node.content])
         items = [
             self._value(plan.plan_at(index), item, f"{path}[{index}]")
             for index, item in enumerate(node.content)
@@ -146,13 +193,14 @@ class Build:
     def _chosen(self, choice: Choice, node: Node, path: str) -> type | None:
         tagged = node.content.get(choice.tag_key) if choice.tag_key else None
         tag = None if tagged is None else tagged.content
-        cls = self.schema.class_of(choice, tag)
+        cls = choice.only if tag is None else self.schema.class_of(choice, tag)
+        if cls is not None and cls is choice.only and not self._trace:
+            return cls
         below = join(path, TAG_KEY)
-        if tagged is not None:
-            self.sources[below] = tagged.source
-            if cls is not None and issubclass(cls, choice.classes):
-                self.values[below] = tag_of(cls)
-        if cls is not None and issubclass(cls, choice.classes):
+        fits = cls is not None and issubclass(cls, choice.classes)
+        if tagged is not None and self._trace:
+            self._note(below, tagged.source, tag_of(cls) if cls is not None and fits else BAD)
+        if fits:
             return cls
         alternatives = self.schema.alternatives(choice)
         tags = ", ".join(alternatives)
@@ -171,37 +219,79 @@ class Build:
 
     def _instance(self, cls: type, choice: Choice, node: Node, path: str) -> Any:
         fields = self.schema.fields_of(cls, path)
-        for key, child in node.content.items():
-            if key not in fields and (key is None or key != choice.tag_key):
-                self._unknown(cls, choice, str(key), child, path)
-        given: dict[str, Any] = {}
-        for key, one in fields.items():
-            below = join(path, key)
-            child = node.content.get(key)
+        known = len(self.problems)
+        given = self._plain(fields, cls, choice, node, path)
+        for one in fields.others:
+            child = node.content.get(one.key)
+            if child is None and not self._trace:
+                if one.is_shareable:
+                    continue
+                if one.default is not NOTHING and isinstance(one.plan.mapping, Choice):
+                    given[one.key] = self._refreshed(one)
+                    continue
+            below = join(path, one.key)
             if one.plan.mapping is not None:
                 child = self.defaults.completed(fields, one, child, given, below)
             if child is not None:
                 if one.link is not None:
                     self.defaults.overridden.add(below)
-                given[key] = self._given(one, child, below)
+                given[one.key] = self._given(one, child, below)
             elif one.required:
-                whole, bracket, _ = below.partition("[")
-                flag = f"--{whole.replace('_', '-')}"
-                # An element of a list has no flag; the list has one, for JSON.
-                way = f"within {flag}" if bracket else f"as {flag}"
-                hint = f"it has no default; give it in a file, in code, or {way}"
-                self.problems.append(Problem(below, None, "nothing", one.plan.expected, hint))
-                given[key] = BAD
-        good = {key: value for key, value in given.items() if value is not BAD}
-        bad = given.keys() - good.keys()
-        made = BAD
+                given[one.key] = self._missing(one, below)
+        bad: set[str] = set()
+        if len(self.problems) > known or self._linking:
+            bad = {key for key, value in given.items() if value is BAD}
+        made, good = BAD, given
         if bad:
+            good = {key: value for key, value in given.items() if key not in bad}
             self.problems += diagnose(fields, node, path, good, bad)
         else:
             made = self._made(fields, node, good, path)
-        seen = partial_instance(fields, good, without=bad)[0] if made is BAD else made
-        self._note_defaults(fields, seen, given, path)
+        if self._trace:
+            seen = partial_instance(fields, good, without=bad)[0] if made is BAD else made
+            self._note_defaults(fields, seen, given, path)
         return made
+
+    def _refreshed(self, one: Field) -> Any:
+        """A default instance that holds lists or dicts, with such of its own."""
+        if one.refresh is None:
+            one.refresh = refresher(one.default)
+        return one.refresh()
+
+    def _plain(
+        self, fields: Fields, cls: type, choice: Choice, node: Node, path: str
+    ) -> dict[str, Any]:
+        """The values of the fields that are plain scalars, read with as little ado as can be."""
+        given: dict[str, Any] = {}
+        decoders = fields.decoders
+        for key, child in node.content.items():
+            if key not in decoders:
+                if key not in fields and (key is None or key != choice.tag_key):
+                    self._unknown(cls, choice, str(key), child, path)
+                continue
+            try:
+                if type(child.content) is Computed:
+                    raise Mismatch  # noqa: TRY301  # it is not decoded, but taken as it is
+                given[key] = decoders[key](child.content)
+            except Mismatch:
+                # Once more, to say what is wrong with it.
+                given[key] = self._value(fields[key].plan, child, join(path, key))
+            else:
+                if self._trace:
+                    self._note(join(path, key), child.source, given[key])
+        for one in fields.required:
+            if one.key not in given:
+                given[one.key] = self._missing(one, join(path, one.key))
+        return given
+
+    def _missing(self, one: Field, path: str) -> Any:
+        whole, bracket, _ = path.partition("[")
+        flag = f"--{whole.replace('_', '-')}"
+        # An element of a list has no flag; the list has one, for JSON.
+        way = f"within {flag}" if bracket else f"as {flag}"
+        hint = f"it has no default; give it in a file, in code, or {way}"
+        self.problems.append(Problem(path, None, "nothing", one.plan.expected, hint))
+        return BAD
 
     def _made(self, fields: Fields, node: Node, given: Mapping[str, Any], path: str) -> Any:
         try:
@@ -209,8 +299,8 @@ class Build:
         except Exception as error:  # noqa: BLE001  # validators, converters, __attrs_post_init__
             self.problems += diagnose(fields, node, path, given, (), error=error)
             return BAD
-        for one in fields.values():
-            if one.link is None or one.key in given or one.converter is not None:
+        for one in fields.unconverted_links:
+            if one.key in given:
                 continue
             value = getattr(made, one.name)
             if not one.plan.accepts(value):
@@ -222,7 +312,8 @@ class Build:
         if one.converter is None or one.given is not one.plan:
             return self._value(one.given, child, path)
         if isinstance(child.content, Computed):
-            self.sources[path] = child.source
+            if self._trace:
+                self.sources[path] = child.source
             return child.content.value
         # A converter that does not say what it takes gets the declared type where the value
         # has it, and otherwise what was written.
@@ -257,7 +348,7 @@ class Build:
         hint = ""
         for other in self.schema.planned_classes(choice):
             if other.cls is not cls and key in other:
-                chosen = f"{join(path, TAG_KEY)} = {tag_of(other.cls)}"
+                chosen = choosing(path, tag_of(other.cls), _first_source(child))
                 hint = f"{key} is a field of {other.cls.__name__}; choose it with {chosen}"
                 break
         hint = hint or self._meant(cls, key, child, path)

@@ -54,7 +54,7 @@ class ClassDefaults:
         choice = one.plan.mapping
         if node is None:
             # Built anew, so that no two configs share a list within a default.
-            node = default_tree(self._schema, one, DEFAULT)
+            node = default_tree(self._schema, one)
         if node is None or not isinstance(node.content, dict):
             return node
         if not one.computed or one.link is not None:
@@ -68,20 +68,20 @@ class ClassDefaults:
                 return node
             unset = {fields[key].name for key in bad | failed.keys()}
             return self._with_links(one.linked, node, earlier, unset, path)
-        return node if node.replaces else self._over_computed(one, node, earlier, path)
+        return node if node.replaces else self.over_computed(one, node, earlier, path)
 
     def note(self, path: str, link: Link, owner: str) -> None:
         """Remember what a link reads; its paths start at the owner."""
         self.inputs[path] = tuple(join(owner, target) for target in link.paths)
 
-    def _over_computed(self, one: Field, node: Node, earlier: Any, path: str) -> Node | None:
+    def over_computed(self, one: Field, node: Node, earlier: Any, path: str) -> Node:
         """Merge a node over a decorated default, which looks at earlier fields."""
         try:
             default = one.default_in(earlier)
         except Exception:  # noqa: BLE001  # with an earlier field bad; that one is reported
             return node
         below = value_tree(self._schema, one.plan, default, DEFAULT, sparse=True)
-        return self._merge.merge(one.given, below, node, path, one.setting.merge)
+        return self._merge.merge(one.given, below, node, path, one.setting.merge) or node
 
     def _with_links(
         self, linked: Linked, node: Node, earlier: Any, unset: set[str], path: str

@@ -10,6 +10,7 @@ from treadle_config.foreign import Foreign
 from treadle_config.leaves import hook_leaf
 from treadle_config.plans import Leaf
 from treadle_config.schema import Schema
+from treadle_config.shortcut import Reader, Shortcut
 from treadle_config.tree import Source, nodes_of
 
 if TYPE_CHECKING:
@@ -21,9 +22,11 @@ T = TypeVar("T")
 class Codecs:
     """Reads and writes values by their declared type.
 
-    Built in are int, float, bool, str, None, Any, Literal, Enum, Path, date and datetime,
-    Fraction, list, tuple, set, frozenset, dict, unions of these, attrs classes and
-    dataclasses, and every class with a classmethod `parse(str)` and its own `__str__`.
+    Built in are int, float, bool, str, None, Any, Literal, Enum, Path, date, time, datetime and
+    timedelta, Decimal, Fraction, UUID, list, tuple, set, frozenset, dict, their abstract kinds,
+    unions of these, attrs classes and dataclasses, generic ones as well, and every class with
+    a classmethod `parse(str)` and its own `__str__`; `torch.dtype` and `torch.device` where
+    the schema names them.
     Other types are left to a cattrs converter: NamedTuple, TypedDict, deque, and whatever has
     a hook there. They are read as wholes, without paths of their own in flags and layers.
 
@@ -43,6 +46,8 @@ class Codecs:
         self._converter = converter
         self._hooks: dict[type, Leaf] = {}
         self._schema = Schema(self._hooks, Foreign(converter, self))
+        self._shortcut = Shortcut(self._schema)
+        self._readers: dict[Any, Reader] = {}
 
     @property
     def schema(self) -> Schema:
@@ -66,6 +71,8 @@ class Codecs:
         self._hooks[type] = hook_leaf(type, encode, decode)
         # Plans made before may hold another way to read the type.
         self._schema = Schema(self._hooks, Foreign(self._converter, self))
+        self._shortcut = Shortcut(self._schema)
+        self._readers = {}
         return self
 
     def decode(self, value: Any, type: type[T]) -> T:
@@ -79,8 +86,19 @@ class Codecs:
             ConfigError: It does not fit; every problem at once.
             SchemaError: Nothing reads such a type.
         """
+        read = self._readers.get(type)
+        if read is None:
+            plan = self._schema.of_type(type)
+            read = self._readers[type] = self._shortcut.reader(plan)
+        try:
+            made: T = read(value)
+        except Exception:  # noqa: BLE001  # whatever it is, the whole pass says it better
+            made = self._decoded(value, type)
+        return made
+
+    def _decoded(self, value: Any, type: type[T]) -> T:
         plan = self._schema.of_type(type)
-        build = Build(self._schema, plan, [nodes_of(value, Source("code"))], [])
+        build = Build(self._schema, plan, [nodes_of(value, Source("code"))], [], trace=False)
         if build.problems:
             raise ConfigError(build.problems)
         made: T = build.made

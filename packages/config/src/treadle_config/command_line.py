@@ -5,15 +5,16 @@ import inspect
 import os
 import sys
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import Any, TextIO, TypeVar
 
+from treadle_config.arguments import Arguments
+from treadle_config.build import Build
 from treadle_config.codecs import Codecs
 from treadle_config.dump import json_text
 from treadle_config.errors import ConfigError, MissingExtra, Problem, SchemaError
 from treadle_config.fields import is_class
-from treadle_config.help_page import help_page
 from treadle_config.layers import LayerLike, Precedence
 from treadle_config.resolution import Resolution
 from treadle_config.resolve import attempt
@@ -22,6 +23,7 @@ from treadle_config.tree import Source
 C = TypeVar("C")
 R = TypeVar("R")
 
+_HELP = ("-h", "--help", "--help=all")
 _BROKEN_PIPE = 141
 """What a shell reports of a program that ended because nobody read on (128 and SIGPIPE's 13)."""
 
@@ -45,8 +47,10 @@ def run_cli(
         run_cli(main)  # python train.py --data.batch-size 64 --config train.yaml --help
     ```
 
-    `--help` prints every setting, `--print-config[=source|provenance]` the config as JSON or
-    where it came from; both stop with exit code 0. What was given wrongly is printed to
+    `--help` prints every setting, with the fields of the subtypes that are chosen, `--help all`
+    with those of all; `--print-config` prints the config as JSON, `=source` what of it was given,
+    `=provenance` where it came from, `=argv` a command line that gives it by itself, and
+    `=schema` every path there is. All of them stop with exit code 0. What was given wrongly is printed to
     stderr, all of it, without a traceback, and stops with exit code 2 before `main` is called.
     Where stdout cannot be written, that is said on stderr, and the exit code is 1; where nobody
     reads it any more, it is 141, and nothing is said. What `main` raises is not touched.
@@ -70,34 +74,79 @@ def run_cli(
     frame = sys._getframe(1)  # noqa: SLF001  # whose locals an annotation of main may name
     cls = _config_class(main, frame)
     name = prog or os.path.basename(sys.argv[0])  # noqa: PTH119  # text, not a path to open
-    try:
-        build, arguments = attempt(
+    words = sys.argv[1:] if argv is None else argv
+
+    def tried(layers: Sequence[LayerLike], words: Sequence[str]) -> tuple[Build, Arguments]:
+        return attempt(
             cls,
             layers,
             frame,
-            argv=sys.argv[1:] if argv is None else argv,
+            argv=words,
             env=env,
             precedence=precedence,
             codecs=codecs,
+            trace=False,
             options=("help", "print_config"),
         )
+
+    missing = ""
+    try:
+        try:
+            build, arguments = tried(layers, words)
+        except MissingExtra as error:
+            if not (help_words := _help_words(words)):
+                raise
+            # Without the files that cannot be read, the page is still of use.
+            build, arguments = tried((), help_words)
+            missing = f"\n{error}\n"
         options = arguments.options
-        if "help" in options:
-            _answer(help_page(build, name, _summary(main)), name)
-            if build.problems:
-                _complain(f"\n{ConfigError(build.problems)}\n")
+        page = _page(build, options, name, _summary(main))
+        if page is not None:
+            # With mistakes, too: it is where one looks for what is right.
+            _answer(page, name)
+            # That something is required is on the page.
+            wrong = [one for one in build.problems if one.source is not None]
+            _complain(missing or (f"\n{ConfigError(wrong)}\n" if wrong else ""))
             raise SystemExit(0)
-        resolution = Resolution[C](build, precedence)
+        if build.problems:
+            raise ConfigError(build.problems)  # noqa: TRY301  # said as all others are
         if "print_config" in options:
-            _answer(_printed(resolution, options["print_config"] or "resolved"), name)
+            resolution = Resolution[C](build, precedence)
+            _answer(_printed(build, resolution, options["print_config"] or "resolved"), name)
             raise SystemExit(0)
     except (ConfigError, MissingExtra) as error:
         _complain(f"{name}: {error}\n{name} --help lists every setting\n")
         raise SystemExit(2) from None
-    return main(resolution.config)
+    config: C = build.made
+    return main(config)
 
 
-def _printed(resolution: Resolution[Any], wanted: str) -> str:
+def _help_words(words: Sequence[str]) -> list[str]:
+    pairs = zip(("", *words), words, strict=False)
+    return [word for before, word in pairs if word in _HELP or (word == "all" and before in _HELP)]
+
+
+def _page(build: Build, options: Mapping[str, str | None], prog: str, doc: str) -> str | None:
+    """What was asked for of the schema, whatever the values are."""
+    if "help" in options:
+        # Imported here, as below: most runs ask for neither.
+        from treadle_config.help_page import help_page
+
+        return help_page(build, prog, doc, every_subtype=options["help"] == "all")
+    if options.get("print_config") == "schema":
+        from treadle_config.schema_page import schema_page
+
+        return schema_page(build.schema, build.root)
+    return None
+
+
+def _printed(build: Build, resolution: Resolution[Any], wanted: str) -> str:
+    if wanted == "argv":
+        import shlex
+
+        from treadle_config.to_argv import to_argv
+
+        return f"{shlex.join(to_argv(build.schema, build.root, build.made))}\n"
     if wanted == "provenance":
         return resolution.explain()
     if wanted == "source":
@@ -105,7 +154,8 @@ def _printed(resolution: Resolution[Any], wanted: str) -> str:
     if wanted == "resolved":
         return json_text(resolution.dump("resolved"), _encoding(sys.stdout))
     source = Source("cli", "--print-config")
-    raise ConfigError([Problem("", source, wanted, "one of resolved, source, provenance")])
+    expected = "one of resolved, source, provenance, schema, argv"
+    raise ConfigError([Problem("", source, wanted, expected)])
 
 
 def _answer(text: str, prog: str) -> None:
@@ -120,6 +170,8 @@ def _answer(text: str, prog: str) -> None:
 
 
 def _complain(text: str) -> None:
+    if not text:
+        return
     # There is nowhere to say that stderr cannot be written; the exit code says enough.
     with contextlib.suppress(OSError):
         _write(text, sys.stderr)

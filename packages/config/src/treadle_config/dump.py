@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from treadle_config.codecs import Codecs
+from treadle_config.dump_header import Header
 from treadle_config.encode import encoded
 from treadle_config.errors import MissingExtra, TreadleConfigError
 from treadle_config.files import JSON_SUFFIXES, YAML_SUFFIXES
@@ -24,9 +25,9 @@ def dump(
 ) -> dict[str, Any]:
     """Write a config as plain values, and as a file if a path is given.
 
-    `load(type(config), dump(config)) == config`, through the file as well, with one exception:
-    a layer adds to a dict, and to a list of `setting(merge="append")`, so entries of their
-    defaults come back.
+    `load(type(config), dump(config)) == config`, through the file as well. A config does not
+    know where its values came from, so all are pinned; `Resolution.dump` keeps links live and
+    records the policy.
 
     Args:
         config: An instance of an attrs class or a dataclass.
@@ -34,7 +35,9 @@ def dump(
         codecs: How types that are not built in are written.
 
     Returns:
-        Dicts, lists, text, numbers, bools and None, with every field in it, links included.
+        Dicts, lists, text, numbers, bools and None, with every field in it, links included. The
+        key `treadle-config` is there where a dict or a list of `setting(merge="append")` lacks
+        entries of its default: it names those that are `whole`, so that reading adds nothing.
 
     Raises:
         MissingExtra: YAML was asked for and PyYAML is not installed.
@@ -42,10 +45,15 @@ def dump(
         TreadleConfigError: The suffix is none of those.
         OSError: The file cannot be written; what was there before still is.
     """
+    # Imported here, as many programs never write one.
+    from treadle_config.header_paths import added_to
+
     schema = (codecs or Codecs()).schema
-    values: dict[str, Any] = encoded(schema, schema.root(type(config)), config)
+    root = schema.root(type(config))
+    values: dict[str, Any] = encoded(schema, root, config)
+    values |= Header(whole=[*added_to(schema, root, values, values)]).written()
     if path is not None:
-        _write(Path(path), values)
+        write(Path(path), values)
     return values
 
 
@@ -86,7 +94,14 @@ def yaml_text(values: Any) -> str:
     return written
 
 
-def _write(path: Path, values: dict[str, Any]) -> None:
+def write(path: Path, values: dict[str, Any]) -> None:
+    """Write plain values as a file, in one move.
+
+    Raises:
+        MissingExtra: YAML was asked for and PyYAML is not installed.
+        TreadleConfigError: The suffix is none that is known.
+        OSError: The file cannot be written; what was there before still is.
+    """
     suffix = path.suffix.lower()
     if suffix in JSON_SUFFIXES:
         text = json_text(values)

@@ -30,7 +30,7 @@ def encoded(schema: Schema, plan: Plan, value: Any) -> Any:
         }
     if isinstance(mapping, Choice) and mapping.accepts(value):
         tag = {TAG_KEY: tag_of(type(value))} if is_tagged(schema, mapping, value) else {}
-        fields = schema.fields_of(type(value)).items()
+        fields = schema.fields_in(mapping, type(value)).items()
         return tag | {
             key: encoded(schema, field.plan, getattr(value, field.name)) for key, field in fields
         }
@@ -41,5 +41,5 @@ def is_tagged(schema: Schema, choice: Choice, value: Any) -> bool:
     """Whether a tag has to be written for a value to be read back as its class."""
     if choice.tag_key is None:
         return False
-    only = type(value) is schema.class_of(choice, None)
+    only = schema.class_of(choice, type(value)) is schema.class_of(choice, None)
     return not only or len(schema.alternatives(choice)) > 1

@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import typing
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -12,9 +13,12 @@ from attrs import NOTHING, define, field
 from treadle_config.links import Link, Linked, link_of, linked_of
 from treadle_config.plans import Plan
 from treadle_config.settings import Setting, setting_of
+from treadle_config.tree import Node
+
+_NO_SETTING = Setting()
 
 
-@define(eq=False)
+@define(eq=False, slots=False)
 class Field:
     """One field of a class.
 
@@ -28,6 +32,8 @@ class Field:
         attribute: What attrs knows of it; `None` in a dataclass.
         plan: What its value is; set by the schema.
         given: What is decoded for it: another plan where a converter says what it takes.
+        default_node: The tree of a default that is a value, once it has been asked for.
+        refresh: Makes such a default anew, once it has been asked for.
     """
 
     name: str
@@ -42,6 +48,8 @@ class Field:
     linked: Linked | None
     plan: Plan = field(init=False)
     given: Plan = field(init=False)
+    default_node: Node | None = field(init=False, default=None)
+    refresh: Callable[[], Any] | None = field(init=False, default=None)
 
     @property
     def required(self) -> bool:
@@ -52,6 +60,23 @@ class Field:
     def converter(self) -> Any:
         """What attrs puts a given value through, if anything."""
         return None if self.attribute is None else self.attribute.converter
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is one scalar and nothing more: no null, no link, no converter."""
+        return (
+            self.given is self.plan
+            and self.plan.is_scalar
+            and not self.plan.optional
+            and len(self.plan.leaves) == 1
+            and self.link is None
+            and self.converter is None
+        )
+
+    @cached_property
+    def is_shareable(self) -> bool:
+        """Whether its default is one that all configs may hold, since nothing in it changes."""
+        return self.default is not NOTHING and is_unchangeable(self.default)
 
     @property
     def taken(self) -> Any:
@@ -87,11 +112,32 @@ class Fields(dict[str, Field]):
         super().__init__((one.key, one) for one in found)
         self.cls = cls
 
+    @cached_property
+    def decoders(self) -> dict[str, Callable[[Any], Any]]:
+        """How the fields that are plain scalars are read, by key; most fields are."""
+        return {key: one.plan.leaves[0].decode for key, one in self.items() if one.is_plain}
+
+    @cached_property
+    def others(self) -> tuple[Field, ...]:
+        """The fields that are not plain scalars, in order."""
+        return tuple(one for one in self.values() if not one.is_plain)
+
+    @cached_property
+    def required(self) -> tuple[Field, ...]:
+        """The plain scalars that have no default."""
+        return tuple(one for one in self.values() if one.is_plain and one.required)
+
+    @cached_property
+    def unconverted_links(self) -> tuple[Field, ...]:
+        """The fields whose link gives the value as it is."""
+        return tuple(one for one in self.values() if one.link is not None and one.converter is None)
+
 
 def is_class(candidate: Any) -> bool:
     """Whether something is an attrs class or a dataclass."""
+    # Not attrs.has, which looks for generic aliases as well: they are no classes.
     return isinstance(candidate, type) and (
-        attrs.has(candidate) or dataclasses.is_dataclass(candidate)
+        hasattr(candidate, "__attrs_attrs__") or hasattr(candidate, "__dataclass_fields__")
     )
 
 
@@ -104,10 +150,34 @@ def fields_of(cls: type) -> Fields:
     return Fields(cls, found)
 
 
+def owner_of(field: Field, cls: type) -> type:
+    """The class that declares a field of a class: itself or one of its bases."""
+    attribute: Any = field.attribute
+    if attribute is not None:
+        if not attribute.inherited:
+            return cls
+        for base in cls.__mro__[1:]:
+            found = getattr(base.__dict__.get("__attrs_attrs__"), field.name, None)
+            if found is not None and not found.inherited:
+                return base
+        return cls
+    of_cls: Any = cls
+    own = of_cls.__dataclass_fields__[field.name]
+    # A dataclass takes over the very objects of its bases.
+    holds = [
+        base
+        for base in cls.__mro__
+        if base.__dict__.get("__dataclass_fields__", {}).get(field.name) is own
+    ]
+    return holds[-1]
+
+
 def has_field(cls: type, key: str) -> bool:
     """Whether a class takes a field of this name."""
-    declared: Any = attrs.fields(cls) if attrs.has(cls) else dataclasses.fields(cls)
-    return any(one.init and (getattr(one, "alias", None) or one.name) == key for one in declared)
+    for one in declared_by(cls):
+        if (getattr(one, "alias", None) or one.name) == key and one.init:
+            return True
+    return False
 
 
 def is_frozen(cls: type) -> bool:
@@ -154,6 +224,23 @@ def partial_instance(
     return instance, failed
 
 
+def is_unchangeable(value: Any) -> bool:
+    """Whether configs may share a value: nothing in it can be changed, as far as is known."""
+    if is_class(type(value)):
+        return is_frozen(type(value)) and all(
+            is_unchangeable(getattr(value, one.name, None)) for one in declared_by(type(value))
+        )
+    if isinstance(value, tuple | frozenset):
+        return all(map(is_unchangeable, value))
+    # What else there is would be shared by every default of its class anyway.
+    return not isinstance(value, dict | list | set | bytearray)
+
+
+def declared_by(cls: type) -> Any:
+    """The fields of a class as attrs or dataclasses know them."""
+    return attrs.fields(cls) if attrs.has(cls) else dataclasses.fields(cls)
+
+
 def _of_attrs(one: "attrs.Attribute[Any]") -> Field:
     default: Any = one.default
     factory = None
@@ -162,6 +249,7 @@ def _of_attrs(one: "attrs.Attribute[Any]") -> Field:
         computed = default.takes_self
         factory = default.factory if computed else _without_instance(default.factory)
         default = NOTHING
+    metadata = one.metadata
     return Field(
         one.name,
         one.alias or one.name.lstrip("_"),
@@ -170,9 +258,9 @@ def _of_attrs(one: "attrs.Attribute[Any]") -> Field:
         factory,
         computed,
         one,
-        setting_of(one.metadata),
-        link_of(one.metadata),
-        linked_of(one.metadata),
+        setting_of(metadata) if metadata else _NO_SETTING,
+        link_of(metadata) if metadata else None,
+        linked_of(metadata) if metadata else None,
     )
 
 

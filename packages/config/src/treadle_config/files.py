@@ -1,102 +1,113 @@
-"""Reading a file as one layer; whatever is wrong with it is a problem, not a traceback."""
+"""Reading one file as a tree; whatever is wrong with it is one `Unreadable`."""
 
 import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from treadle_config.errors import Problem
+from treadle_config.file_text import text_of
 from treadle_config.json_reader import read_json
 from treadle_config.suggestions import did_you_mean, nearest
 from treadle_config.tree import Node, Source, Unreadable, is_null
 from treadle_config.yaml_reader import read_yaml
 
 JSON_SUFFIXES = frozenset({".json"})
+TOML_SUFFIXES = frozenset({".toml"})
 YAML_SUFFIXES = frozenset({".yaml", ".yml"})
+_KNOWN_SUFFIXES = JSON_SUFFIXES | TOML_SUFFIXES | YAML_SUFFIXES
 
 _LARGEST = 10_000_000
 """Bytes."""
+_USUAL = 65_536
+"""Bytes to ask for first, since python sets aside as many as it is asked for."""
 
 
-def read_file(path: str | os.PathLike[str], rank: int, problems: list[Problem]) -> Node | None:
-    """Read a JSON or YAML file, by its suffix.
+class NoSuchFile(Unreadable):
+    """There is nothing to read: what is wrong is the path, not what stands in the file."""
+
+
+def read_document(
+    name: str, source_at: Callable[[int], Source], written: str | None = None
+) -> Node | None:
+    """Read a JSON, TOML or YAML file, by its suffix.
 
     Args:
-        path: The file; it is named in messages as it is given here.
-        rank: The layer's place in the precedence.
-        problems: Where to put what is wrong.
+        name: The path of the file.
+        source_at: Makes the source of what begins on a line, counted from 1.
+        written: The path as it was written, if that is from another place; for suggestions.
 
     Returns:
-        The tree, empty for an empty file; `None` if there was a problem.
+        Its mapping; `None` if nothing stands there.
 
     Raises:
-        MissingExtra: A YAML file was given and PyYAML is not installed.
+        MissingExtra: It is a YAML file and PyYAML is not installed.
+        NoSuchFile: It is missing, no regular file, or of a suffix that is not known.
+        Unreadable: Something is wrong with what stands there.
     """
-    name = os.fspath(path)
-    made: dict[int, Source] = {}
-
-    def source_at(line: int) -> Source:
-        # Many values share a line, and a frozen object is slow to make.
-        if line not in made:
-            made[line] = Source("file", name, line, order=(rank, line))
-        return made[line]
-
+    data = _bytes(name, name if written is None else written)
+    suffix = _suffix(name).lower()
+    kind = "YAML" if suffix in YAML_SUFFIXES else suffix[1:].upper()
     try:
-        node = _read(name, source_at)
-    except Unreadable as error:
-        source, got = source_at(error.line), error.got or "something else"
-        problems.append(Problem(error.path, source, got, error.expected, error.hint))
-        return None
-    return Node({}, source_at(0)) if node is None or is_null(node.content) else node
-
-
-def _read(name: str, source_at: Callable[[int], Source]) -> Node | None:
-    suffix = Path(name).suffix.lower()
-    if suffix not in JSON_SUFFIXES | YAML_SUFFIXES:
-        got = f"the suffix {suffix!r}" if suffix else "no suffix"
-        raise Unreadable("", got=got, expected="a .json, .yaml or .yml file")
-    data = _bytes(Path(name))
-    kind = "JSON" if suffix in JSON_SUFFIXES else "YAML"
-    try:
-        node = _json(data, source_at) if kind == "JSON" else read_yaml(data, name, source_at)
+        node = _parsed(data, kind, name, source_at)
     except Unreadable as error:
         error.expected = error.expected or kind
         raise
-    if node is None or is_null(node.content) or isinstance(node.content, dict):
+    if node is None or is_null(node.content):
+        return None
+    if isinstance(node.content, dict):
         return node
     got = "a list" if isinstance(node.content, list) else "a scalar"
     wanted = "a mapping of field names to values"
     raise Unreadable("", node.source.line, got=got, expected=wanted)
 
 
-def _bytes(path: Path) -> bytes:
+def _parsed(data: bytes, kind: str, name: str, source_at: Callable[[int], Source]) -> Node | None:
+    text = text_of(data, utf_16=kind == "YAML")
+    if kind == "YAML":
+        return read_yaml(text, name, source_at)
+    if not text.strip():
+        return None
+    if kind == "JSON":
+        return read_json(text, source_at)
+    # Imported here: it is the one reader that is not needed for the command line or for YAML.
+    from treadle_config.toml_reader import read_toml
+
+    return read_toml(text, source_at)
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1]  # noqa: PTH122  # a path object takes as long as opening it
+
+
+def _bytes(name: str, written: str) -> bytes:
+    readable = "a readable file"
     try:
-        mode = path.stat().st_mode
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        mode = os.stat(name).st_mode  # noqa: PTH116
+        if stat.S_ISDIR(mode):
+            raise NoSuchFile("", got="a directory", expected=readable)
+        if not stat.S_ISREG(mode):
             # Opening a pipe would wait for its other end.
-            raise Unreadable("", got="a pipe, a socket or a device", expected="a regular file")
-        with path.open("rb") as file:
-            data = file.read(_LARGEST + 1)
+            got = "a pipe, a socket or a device"
+            raise NoSuchFile("save it to a file first", got=got, expected="a regular file")
+        suffix = _suffix(name)
+        if suffix.lower() not in _KNOWN_SUFFIXES:
+            got = f"the suffix {suffix!r}" if suffix else "no suffix"
+            raise NoSuchFile("", got=got, expected="a .json, .toml, .yaml or .yml file")
+        with open(name, "rb") as file:  # noqa: PTH123
+            data = file.read(_USUAL)
+            if len(data) == _USUAL:
+                data += file.read(_LARGEST + 1 - _USUAL)
     except (OSError, ValueError) as error:
         said = getattr(error, "strerror", None) or str(error)
-        got = "a directory" if isinstance(error, IsADirectoryError) else said[0].lower() + said[1:]
-        raise Unreadable(_similar(path), got=got, expected="a readable file") from None
+        got = said[0].lower() + said[1:]
+        raise NoSuchFile(_similar(Path(name), written), got=got, expected=readable) from None
     if len(data) > _LARGEST:
         wanted = f"at most {_LARGEST} bytes"
-        raise Unreadable("is it a config?", got="a larger file", expected=wanted)
+        raise NoSuchFile("is it a config?", got="a larger file", expected=wanted)
     return data
 
 
-def _json(data: bytes, source_at: Callable[[int], Source]) -> Node | None:
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise Unreadable("", line, got="bytes that are not", expected="UTF-8 text") from None
-    return read_json(text, source_at) if text.strip() else None
-
-
-def _similar(path: Path) -> str:
+def _similar(path: Path, written: str) -> str:
     try:
         if path.exists():
             return ""
@@ -105,4 +116,4 @@ def _similar(path: Path) -> str:
         return ""
     # The suffix alone makes names alike, and a link to itself is there and is not.
     best = nearest(path.name, [one for one in beside if one != path.name], cutoff=0.8)
-    return did_you_mean(str(path.parent / best) if best else None)
+    return did_you_mean(os.path.join(os.path.dirname(written), best) if best else None)  # noqa: PTH118, PTH120

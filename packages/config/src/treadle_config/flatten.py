@@ -44,7 +44,7 @@ def diff(old: Any, new: Any, *, codecs: Codecs | None = None) -> dict[str, tuple
         path: (before.get(path, NOTHING), after.get(path, NOTHING))
         for path in sorted(before.keys() | after.keys())
     }
-    return {path: pair for path, pair in pairs.items() if not _same(*pair)}
+    return {path: pair for path, pair in pairs.items() if not same(*pair)}
 
 
 def flat(schema: Schema, plan: Plan, value: Any, path: str) -> Iterator[tuple[str, Any]]:
@@ -53,7 +53,7 @@ def flat(schema: Schema, plan: Plan, value: Any, path: str) -> Iterator[tuple[st
     if isinstance(mapping, Choice) and mapping.accepts(value):
         if is_tagged(schema, mapping, value):
             yield join(path, TAG_KEY), tag_of(type(value))
-        for key, field in schema.fields_of(type(value)).items():
+        for key, field in schema.fields_in(mapping, type(value)).items():
             yield from flat(schema, field.plan, getattr(value, field.name), join(path, key))
     elif isinstance(mapping, Dictionary) and isinstance(value, dict) and value:
         for key, child in value.items():
@@ -71,8 +71,17 @@ def _holds_objects(plan: Items, items: Sequence[Any]) -> bool:
     return bool(items) and any(one.mapping is not None for one in plan.plans)
 
 
-def _same(old: Any, new: Any) -> bool:
-    if old is new or (old != old and new != new):  # noqa: PLR0124  # NaN
+def same(old: Any, new: Any) -> bool:
+    """Whether two values do not differ; a NaN is itself, also within a list or a dict."""
+    if old is new:
+        return True
+    if isinstance(old, dict) and isinstance(new, dict):
+        return old.keys() == new.keys() and all(same(old[key], new[key]) for key in old)
+    if isinstance(old, list | tuple) and isinstance(new, type(old)):
+        return len(old) == len(new) and all(map(same, old, new))
+    if isinstance(old, set | frozenset) and isinstance(new, type(old)):
+        return old == new or sorted(map(repr, old)) == sorted(map(repr, new))
+    if old != old and new != new:  # noqa: PLR0124  # NaN
         return True
     # 3 in a float field is read back as 3.0; but 1 is not True.
     return isinstance(old, bool) is isinstance(new, bool) and bool(old == new)

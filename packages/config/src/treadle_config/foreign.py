@@ -60,7 +60,9 @@ class Foreign:
         """
         cls = typing.get_origin(declared) or declared
         if is_class(cls) or (declared is bytes and self._given is None):
-            return None  # generic classes are not read yet; bytes have no one text form
+            return None  # bytes have no one text form
+        if cls is not declared and hasattr(cls, "_fields"):
+            return None  # cattrs makes a bare tuple of a generic NamedTuple
         try:
             self._converter.get_structure_hook(declared)
         except Exception:  # noqa: BLE001  # no hook, or one that cannot be made

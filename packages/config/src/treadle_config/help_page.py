@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from treadle_config.arguments import flag_of
 from treadle_config.build import Build
 from treadle_config.explanation import as_text
 from treadle_config.field_docs import FieldDocs
 from treadle_config.fields import Field
+from treadle_config.flags import flag_of
+from treadle_config.generics import bare
 from treadle_config.plans import Choice, Plan
+from treadle_config.schema_page import Declarations, type_text
 from treadle_config.tags import tag_of
 from treadle_config.tree import DEFAULT, join
 
@@ -17,32 +19,39 @@ _WIDEST_FLAG = 32
 
 class _Row(NamedTuple):
     flag: str
-    type: str
-    value: str
-    doc: str
+    type: str = ""
+    value: str = ""
+    doc: str = ""
 
 
-def help_page(build: Build, prog: str, doc: str) -> str:
-    """Write the page, for the subtypes that are chosen.
+def help_page(build: Build, prog: str, doc: str, *, every_subtype: bool) -> str:
+    """Write the page.
 
     Args:
         build: The pass over what was given; it may have failed in part.
         prog: What the program is called.
         doc: What the program does, in a line; may be empty.
+        every_subtype: Whether to list the fields of those that are not chosen, too.
     """
-    rows = list(_Page(build).rows(build.root, "", ()))
+    page = _Page(build, every_subtype=every_subtype)
+    rows = list(page.rows(build.root, "", ()))
+    more = "; all: with what is not chosen" if page.has_others else ""
     rows += [
         _Row("--config", "FILE", "", "read settings from this file; may be given again"),
-        _Row("--print-config", "", "", "print the config and stop; =source, =provenance"),
-        _Row("--help", "", "", "print this and stop"),
+        _Row(
+            "--print-config", doc="print the config and stop; =source, =provenance, =schema, =argv"
+        ),
+        _Row("--help", doc=f"print this and stop{more}"),
     ]
-    width = min(max(len(row.flag) + 1 + len(row.type) for row in rows), _WIDEST_FLAG)
+    width = min(max(len(row.flag) + 1 + len(row.type) for row in rows if row.flag), _WIDEST_FLAG)
     lines = [f"usage: {prog} [--SETTING VALUE ...] [--config FILE ...]", ""]
     lines += [doc, ""] if doc else []
     for row in rows:
         first = f"{row.flag} {row.type}".rstrip()
         about = "  ".join(filter(None, [row.value, row.doc]))
-        if len(first) > width:
+        if not row.flag:
+            lines.append(f"  {about}")
+        elif len(first) > width:
             lines += [f"  {first}", f"  {'':<{width}}  {about}"]
         else:
             lines.append(f"  {first:<{width}}  {about}")
@@ -50,8 +59,10 @@ def help_page(build: Build, prog: str, doc: str) -> str:
 
 
 class _Page:
-    def __init__(self, build: Build) -> None:
+    def __init__(self, build: Build, *, every_subtype: bool) -> None:
+        self.has_others = False
         self._build = build
+        self._every_subtype = every_subtype
         self._docs = FieldDocs()
 
     def rows(self, plan: Plan, path: str, within: tuple[type, ...]) -> Iterator[_Row]:
@@ -65,19 +76,46 @@ class _Page:
             return
         for key, field in schema.fields_of(cls).items():
             below = join(path, key)
-            doc = field.setting.help or self._docs.of(cls, field.name)
+            doc = field.setting.help or self._docs.of(bare(cls), field.name)
             inner = field.plan.mapping
-            if isinstance(inner, Choice):
-                tags = schema.alternatives(inner)
-                if len(tags) > 1:
-                    tag_path = join(below, inner.tag_key)
-                    yield _Row(
-                        flag_of(tag_path), "|".join(tags), self._tag(inner, field, tag_path), doc
-                    )
-                if values.get(below, True) is not None:
-                    yield from self.rows(field.plan, below, (*within, cls))
-                    continue
-            yield _Row(flag_of(below), _type(field.plan), self._value(field, below), doc)
+            if not isinstance(inner, Choice):
+                yield _Row(flag_of(below), type_text(field.plan), self._value(field, below), doc)
+                continue
+            tags = schema.alternatives(inner)
+            absent = values.get(below, True) is None
+            if len(tags) > 1:
+                tag_path = join(below, inner.tag_key)
+                kinds = "|".join(tags)
+                value = self._value(field, below) if absent else self._tag(inner, field, tag_path)
+                yield _Row(flag_of(tag_path), kinds, value, doc)
+            elif absent:
+                yield _Row(flag_of(below), type_text(field.plan), self._value(field, below), doc)
+            if not absent:
+                yield from self.rows(field.plan, below, (*within, cls))
+            if absent or len(tags) > 1:
+                yield from self._others(inner, below, (*within, cls), absent=absent)
+
+    def _others(
+        self, choice: Choice, path: str, within: tuple[type, ...], *, absent: bool
+    ) -> Iterator[_Row]:
+        """The rows of the classes that are not chosen, with their own defaults."""
+        self.has_others = True
+        if not self._every_subtype:
+            return
+        schema, tag_path = self._build.schema, join(path, choice.tag_key)
+        chosen = schema.class_of(choice, self._build.values.get(tag_path))
+        declarations = Declarations(schema, self._docs)
+        several = len(schema.alternatives(choice)) > 1
+        for fields in schema.planned_classes(choice):
+            if (fields.cls is chosen and not absent) or fields.cls in within:
+                continue
+            way = (
+                f"{flag_of(tag_path)} {tag_of(fields.cls)}" if several else f"{flag_of(path)} {{}}"
+            )
+            yield _Row("", value=f"with {way}:")
+            for one in declarations.of(fields.cls, path, within=within):
+                value = f"= {one.default} (default)" if one.is_value else one.default
+                yield _Row(f"  {flag_of(one.path)}", one.type, value, one.doc)
 
     def _tag(self, choice: Choice, field: Field, path: str) -> str:
         chosen = self._build.values.get(path)
@@ -94,11 +132,3 @@ class _Page:
         if source is not None:
             return f"not right ({source})"
         return "required" if field.required else "default"
-
-
-def _type(plan: Plan) -> str:
-    """What a setting takes; a list in words, whatever python makes of it."""
-    items = plan.sequence
-    if items is None or items.fixed or plan.leaves or plan.mapping is not None:
-        return plan.expected
-    return f"list of {_type(items.plans[0])}{' | null' if plan.optional else ''}"

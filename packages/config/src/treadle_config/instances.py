@@ -1,5 +1,6 @@
 """Instances as trees: in full, or as the sparse difference from their class's defaults."""
 
+from collections.abc import Callable
 from typing import Any
 
 from attrs import NOTHING
@@ -8,7 +9,7 @@ from treadle_config.fields import Field, is_class
 from treadle_config.plans import Choice, Dictionary, Plan
 from treadle_config.schema import Schema
 from treadle_config.tags import TAG_KEY
-from treadle_config.tree import Node, Source, nodes_of
+from treadle_config.tree import DEFAULT, Node, Source, nodes_of
 
 
 def value_tree(
@@ -23,9 +24,9 @@ def value_tree(
     if isinstance(plan.mapping, Choice) and is_class(type(value)):
         tag = plan.mapping.tag_key
         content = {} if tag is None else {tag: Node(type(value), source)}
-        for field in schema.fields_of(type(value)).values():
+        for field in schema.fields_in(plan.mapping, type(value)).values():
             inner = getattr(value, field.name)
-            if not (sparse and _is_default(field, inner, value)):
+            if not (sparse and is_default(field, value)):
                 content[field.key] = value_tree(schema, field.plan, inner, source, sparse=sparse)
         return Node(content, source, replaces=True)
     if isinstance(plan.mapping, Dictionary) and isinstance(value, dict):
@@ -48,7 +49,7 @@ def value_tree(
     return nodes_of(value, source) if type(value) in (dict, list) else Node(value, source)
 
 
-def default_tree(schema: Schema, field: Field, source: Source) -> Node | None:
+def default_tree(schema: Schema, field: Field) -> Node | None:
     """The default of a class-typed field, sparse, so that others can be merged over it.
 
     `None` where the default is no instance, or is computed from other fields.
@@ -57,20 +58,33 @@ def default_tree(schema: Schema, field: Field, source: Source) -> Node | None:
     if not isinstance(choice, Choice):
         return None
     if field.linked is not None:
-        return Node({TAG_KEY: Node(field.linked.cls, source)}, source, replaces=True)
+        return Node({TAG_KEY: Node(field.linked.cls, DEFAULT)}, DEFAULT, replaces=True)
     if field.computed:
         return None
+    if field.default_node is not None:
+        return field.default_node
     instance = field.default_in(None)
     if not isinstance(instance, choice.classes):
         return None
-    return value_tree(schema, field.plan, instance, source, sparse=True)
+    node = value_tree(schema, field.plan, instance, DEFAULT, sparse=True)
+    if field.factory is None:
+        # The same each time; a factory may make another instance at the next.
+        field.default_node = node
+    return node
 
 
-def _is_default(field: Field, value: Any, instance: Any) -> bool:
+def is_default(field: Field, instance: Any) -> bool:
+    """Whether a field of an instance has the value that its default gives."""
+    return gives(field.default_in, instance, field, instance)
+
+
+def gives(default: Callable[[Any], Any], seen: Any, field: Field, instance: Any) -> bool:
+    """Whether a default that looks at one object gives the value that a field of another has."""
     try:
-        default = field.default_in(instance)
-        if default is NOTHING:
+        made = default(seen)
+        if made is NOTHING:
             return False
-        return value is default or bool(value == field.converted(default, instance))
-    except Exception:  # noqa: BLE001  # an odd __eq__ or factory of the user's: then it is kept
+        value = getattr(instance, field.name)
+        return value is made or bool(value == field.converted(made, instance))
+    except Exception:  # noqa: BLE001  # an odd __eq__ or factory of the user's: then it does not
         return False

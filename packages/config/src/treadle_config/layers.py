@@ -1,5 +1,6 @@
 """Layers: what `load` is given, in the order in which the later one wins."""
 
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from types import FrameType
@@ -9,8 +10,9 @@ from attrs import AttrsInstance, evolve, frozen
 
 from treadle_config.environment import environment_layer
 from treadle_config.errors import Problem
-from treadle_config.files import read_file
+from treadle_config.include import INCLUDE, Files
 from treadle_config.instances import value_tree
+from treadle_config.paths import locate
 from treadle_config.plans import Plan
 from treadle_config.schema import Schema
 from treadle_config.tree import Node, Source, nodes_of
@@ -113,20 +115,22 @@ def read_layers(
         at = "file" if isinstance(one, str | os.PathLike) else "code"
         ordered[one.at if isinstance(one, Layer) else at].append(one)
     found: list[Node | None] = []
-    rank = 0
+    ranks = itertools.count(1)
+    files = Files(ranks, problems, includes=locate(schema, root, [INCLUDE], str) is None)
     for kind in ORDERS[precedence]:
         if kind == "env" and env is not None:
-            rank += 1
+            rank = next(ranks)
             found.append(environment_layer(schema, root, env, rank=rank, problems=problems))
         for one in ordered.get(kind, ()):
-            rank += 1
-            if isinstance(one, Layer):
-                source = Source("layer", one.name, must_win=one.must_win, order=(rank, 0))
+            if isinstance(one, str | os.PathLike):
+                found += files.read(one)
+            elif isinstance(one, Layer):
+                order = (next(ranks), 0)
+                at, must_win = one.at, one.must_win
+                source = Source("layer", one.name, must_win=must_win, order=order, at=at)
                 found.append(nodes_of(one.values, source))
-            elif isinstance(one, str | os.PathLike):
-                found.append(read_file(one, rank, problems))
             else:
-                source = evolve(site, order=(rank, site.line))
+                source = evolve(site, order=(next(ranks), site.line))
                 mapping = isinstance(one, Mapping)
                 found.append(
                     nodes_of(one, source) if mapping else value_tree(schema, root, one, source)

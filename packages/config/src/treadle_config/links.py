@@ -1,16 +1,18 @@
 """`link` and `linked`: fields whose default follows other fields."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, overload
 
 from attrs import Factory, field, frozen
 
 from treadle_config.errors import LinkError
+from treadle_config.tree import Node
 
 T = TypeVar("T")
 
 _LINK_KEY = "treadle_config.link"
 _LINKED_KEY = "treadle_config.linked"
+_DECLARATION = type(field())
 
 
 @frozen
@@ -53,6 +55,18 @@ class Linked:
         return self.cls(**{name: link(instance) for name, link in self.links.items()})
 
 
+class LayerLink:
+    """A link that stands for a value in a layer of code."""
+
+    __slots__ = ("link",)
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+
+    def __repr__(self) -> str:
+        return "a link"
+
+
 @overload
 def link(fn: Callable[[Any], T], a: str, /, **field_kwargs: Any) -> T: ...
 @overload
@@ -73,11 +87,19 @@ def link(fn: Callable[..., Any], /, *paths: str, **field_kwargs: Any) -> Any:
     anywhere wins over it. `attrs.evolve` and assignment leave it as it was: change a config
     with `Resolution.replace`.
 
+    It may also stand for any value in a mapping that is given to `load` or `layer`; then its
+    paths start at the root of the config, and may name fields declared later:
+
+    ```python
+    load(Config, {"data": {"workers": link(lambda size: size // 8, "batch_size")}})
+    ```
+
     Args:
         fn: A function of the values at the paths, in their order.
         *paths: One to three dotted paths of fields declared earlier in the same class, or of
             fields within those; to follow more, link to the object that holds them.
-        **field_kwargs: Anything else that `attrs.field` takes, such as `validator` or `metadata`.
+        **field_kwargs: Anything else that `attrs.field` takes, such as `validator` or
+            `metadata`; not in a mapping.
 
     Raises:
         TypeError: A default was given as well, or the function and the paths are swapped.
@@ -127,6 +149,29 @@ def linked(cls: Callable[..., T], /, **links: Any) -> T:
         default=Factory(whole, takes_self=True), metadata={_LINKED_KEY: whole}
     )
     return declared_field
+
+
+def declares(value: Any) -> bool:
+    """Whether a value is a field declaration, as `link` gives; there is nothing else to see."""
+    return type(value) is _DECLARATION
+
+
+def holds_links(nodes: Iterable[Node]) -> bool:
+    """Whether a link stands for a value in layers of code; files and argv cannot say one."""
+    # An instance of the schema, which replaces what is weaker, holds none.
+    of_code = (one for one in nodes if one.source.kind in ("code", "layer") and not one.replaces)
+    return any(map(_holds_link, of_code))
+
+
+def _holds_link(node: Node) -> bool:
+    content = node.content
+    if isinstance(content, dict):
+        return any(map(_holds_link, content.values()))
+    if isinstance(content, list):
+        return any(map(_holds_link, content))
+    if isinstance(content, tuple):
+        return any(map(declares, content))
+    return declares(content) or isinstance(content, LayerLink)
 
 
 def link_of(metadata: Mapping[Any, Any]) -> Link | None:

@@ -1,46 +1,78 @@
 """Dotted paths of a schema: finding one by a loosely written name, and listing them all."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from treadle_config.fields import Fields
 from treadle_config.leaves import STR
-from treadle_config.plans import Choice, Dictionary, Plan
+from treadle_config.list_edits import ONE_MORE, ListEdits
+from treadle_config.plans import Choice, Dictionary, Items, Plan
 from treadle_config.schema import Schema
+from treadle_config.tags import TAG_KEY
 from treadle_config.tree import Node, Source, join
 
 _TAG = Plan("a tag", leaves=(STR,))
+_ITEM = re.compile(r"\[(-?[0-9]{1,9})\]|\+$")
+"""An index, which may count from the end, or one item more."""
 
 
 class Located(NamedTuple):
     """A place in a schema: its keys as the schema writes them, and the plans it may have.
 
-    There is more than one plan where a union's classes have a field of the same name.
+    There is more than one plan where a union's classes have a field of the same name. Within
+    lists, which `in_list` says, a key is an index or `ONE_MORE`.
     """
 
-    keys: tuple[str, ...]
+    keys: tuple[str | int | None, ...]
     plans: tuple[Plan, ...]
+    in_list: bool = False
 
     @property
     def path(self) -> str:
-        """The dotted path."""
-        return ".".join(self.keys)
+        """The dotted path; an item that is added has that of its list."""
+        path = ""
+        for key in self.keys:
+            if isinstance(key, str):
+                path = join(path, key)
+            elif key is not ONE_MORE:
+                path = f"{path}[{key}]"
+        return path
+
+    @property
+    def adds(self) -> bool:
+        """Whether it is one more item of a list."""
+        return self.keys[-1:] == (ONE_MORE,)
+
+    @property
+    def is_tag(self) -> bool:
+        """Whether it is what chooses a class."""
+        return _TAG in self.plans
 
     @property
     def expected(self) -> str:
         """What may stand there, for messages."""
         return " or ".join(dict.fromkeys(plan.expected for plan in self.plans))
 
-    def node(self, content: Any, source: Source) -> Node:
+    def node(self, content: Any, source: Source, *, replaces: bool = False) -> Node:
         """A layer that says just this one value."""
-        node = Node(content, source)
+        node = Node(content, source, replaces=replaces)
         for key in reversed(self.keys):
-            node = Node({key: node}, source)
+            content = {key: node} if isinstance(key, str) else ListEdits(((key, node),))
+            node = Node(content, source)
         return node
+
+    def one_more(self) -> "Located":
+        """The place of one more item of a list that is here."""
+        return _item(self, ONE_MORE)
 
 
 def locate(
-    schema: Schema, root: Plan, names: Sequence[str], normal: Callable[[str], str]
+    schema: Schema,
+    root: Plan,
+    names: Sequence[str],
+    normal: Callable[[str], str],
+    here: Located | None = None,
 ) -> Located | None:
     """Find the place that names mean; `None` where there is none.
 
@@ -49,9 +81,9 @@ def locate(
         root: Where to begin.
         names: The parts of the path, as they were written.
         normal: Brings the written and the schema's spelling of a name to one form.
+        here: Where to begin instead of at the root.
     """
-    keys: tuple[str, ...] = ()
-    plans: tuple[Plan, ...] = (root,)
+    keys, plans, in_list = here or ((), (root,), False)
     for position, name in enumerate(names):
         found = _below(schema, plans, name, normal)
         if found is not None:
@@ -63,9 +95,28 @@ def locate(
         value = inside[0].value
         if value.mapping is None:
             # Nothing lies below such a value, so the dots are the key's own.
-            return Located((*keys, inside[0].key_text(".".join(names[position:]))), (value,))
+            text = inside[0].key_text(".".join(names[position:]))
+            return Located((*keys, text), (value,), in_list)
         keys, plans = (*keys, inside[0].key_text(name)), (value,)
-    return Located(keys, plans)
+    return Located(keys, plans, in_list)
+
+
+def locate_item(
+    schema: Schema, root: Plan, written: str, normal: Callable[[str], str]
+) -> Located | None:
+    """Find a place within a list, as in `layers[0].width`, or one beyond its end, as in `layers+`.
+
+    The arguments are those of `locate`, with the whole path as it was written; `None` where
+    that names nothing within a list. A set has no order, so that its items have no index.
+    """
+    here, at = Located((), (root,)), 0
+    for item in _ITEM.finditer(written):
+        found = _after(schema, here, written[at : item.start()], normal)
+        index = ONE_MORE if item[1] is None else int(item[1])
+        if found is None or not all(_may_hold(plan.sequence, index) for plan in found.plans):
+            return None
+        here, at = _item(found, index), item.end()
+    return _after(schema, here, written[at:], normal) if here.in_list else None
 
 
 def known_paths(schema: Schema, root: Plan) -> list[str]:
@@ -73,10 +124,50 @@ def known_paths(schema: Schema, root: Plan) -> list[str]:
     return list(_paths(schema, root, "", ()))
 
 
+def choosing(path: str, tag: str, source: Source) -> str:
+    """How to choose a class by its tag, in the words of where something was written."""
+    key = join(path, TAG_KEY)
+    return f"--{key.replace('_', '-')} {tag}" if source.kind == "cli" else f"{key} = {tag}"
+
+
+def _after(
+    schema: Schema, here: Located, written: str, normal: Callable[[str], str]
+) -> Located | None:
+    """Find what is written behind a place, which begins with a dot unless nothing stands before."""
+    if not written:
+        return here if here.keys else None
+    if here.keys and not written.startswith("."):
+        return None
+    return locate(schema, here.plans[0], written.removeprefix(".").split("."), normal, here)
+
+
+def _may_hold(items: Items | None, index: int | None) -> bool:
+    return items is not None and (index is ONE_MORE or items.make not in (set, frozenset))
+
+
+def _item(found: Located, index: int | None) -> Located:
+    lists = [plan.sequence for plan in found.plans if plan.sequence is not None]
+    plans = tuple(items.plan_at(_counted(items, index)) for items in lists)
+    return Located((*found.keys, index), plans, in_list=True)
+
+
+def _counted(items: Items, index: int | None) -> int:
+    """The place whose plan an item has; one that is not there has some other's."""
+    if index is None or not items.fixed:
+        return 0
+    return index if index >= 0 else max(index + len(items.plans), 0)
+
+
 def _below(
     schema: Schema, plans: tuple[Plan, ...], name: str, normal: Callable[[str], str]
 ) -> tuple[str, tuple[Plan, ...]] | None:
     key, wanted = "", normal(name)
+    only = plans[0].mapping
+    if len(plans) == 1 and isinstance(only, Choice) and only.only is not None:
+        # Most classes are alone, and most names are written as they are.
+        fields = schema.fields_of(only.only)
+        if wanted in fields and not type.__subclasses__(only.only):
+            return wanted, (fields[wanted].given,)
     found: list[Plan] = []
     for choice in (plan.mapping for plan in plans):
         if not isinstance(choice, Choice):
@@ -98,6 +189,8 @@ def _spelled(fields: Fields, wanted: str, normal: Callable[[str], str]) -> str |
 
 def _paths(schema: Schema, plan: Plan, path: str, within: tuple[type, ...]) -> Iterator[str]:
     if isinstance(plan.mapping, Choice):
+        if plan.mapping.tag_key is not None and len(schema.alternatives(plan.mapping)) > 1:
+            yield join(path, plan.mapping.tag_key)
         for fields in schema.planned_classes(plan.mapping):
             if fields.cls not in within:
                 for key, field in fields.items():

@@ -35,7 +35,7 @@ class Leaf:
 class Items:
     """A list or a set (one plan for all items), or a tuple with a plan for each place."""
 
-    __slots__ = ("expected", "fixed", "make", "plans")
+    __slots__ = ("are_scalars", "decode", "expected", "fixed", "make", "plans")
 
     def __init__(self, make: type[Any], plans: Sequence["Plan"], *, fixed: bool = False) -> None:
         self.make = make
@@ -44,6 +44,10 @@ class Items:
         inside = ", ".join(plan.expected for plan in plans)
         more = ", ..." if make is tuple and not fixed else ""
         self.expected = f"{make.__name__}[{inside}{more}]"
+        self.are_scalars = all(plan.is_scalar for plan in plans)
+        plain = not fixed and plans[0].is_scalar and not plans[0].optional
+        # `decode` reads an item where all are plain scalars, `None` elsewhere.
+        self.decode = plans[0].leaves[0].decode if plain and len(plans[0].leaves) == 1 else None
 
     def accepts(self, value: Any) -> bool:
         """Whether a python value is one of this type as it stands."""
@@ -86,12 +90,15 @@ class Choice:
     """One class, a union of classes, or a class with its subclasses.
 
     `tag_key` is the key that chooses among them, `None` where nothing is to choose.
+    `only` is the class that is meant where nothing chooses, `None` where that is not clear.
     """
 
-    __slots__ = ("classes", "expected", "tag_key")
+    __slots__ = ("classes", "expected", "only", "tag_key")
 
     def __init__(self, classes: tuple[type, ...], tag_key: str | None) -> None:
         self.classes = classes
+        concrete = len(classes) == 1 and not getattr(classes[0], "__abstractmethods__", None)
+        self.only = classes[0] if concrete else None
         self.tag_key = tag_key
         self.expected = " | ".join(cls.__name__ for cls in classes)
 

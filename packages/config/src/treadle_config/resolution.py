@@ -1,20 +1,23 @@
 """`Resolution`: a config together with where every value came from."""
 
+import os
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 from attrs import evolve
 
 from treadle_config.build import Build
-from treadle_config.encode import encoded
-from treadle_config.errors import ConfigError, UnknownPath
-from treadle_config.explanation import as_text, explained
+from treadle_config.dump import write
+from treadle_config.dump_header import effective
+from treadle_config.errors import ConfigError, Problem, UnknownPath
 from treadle_config.flatten import flat
-from treadle_config.layers import COMMAND_LINE_RANK, ORDERS, Precedence, site_of
+from treadle_config.layers import COMMAND_LINE_RANK, Precedence, site_of
+from treadle_config.links import holds_links
 from treadle_config.suggestions import did_you_mean, nearest_path
-from treadle_config.tree import Source, join, nodes_of
+from treadle_config.tree import Source, nodes_of
 
 C = TypeVar("C")
 
@@ -63,42 +66,62 @@ class Resolution(Generic[C]):
         return sources[place]
 
     def explain(self) -> str:
-        """Say the order of the layers, then each value and the layer it came from."""
-        order = " < ".join(ORDERS[self.precedence])
-        rows = []
-        for path, value in self._flat().items():
-            source = self.source(path)
-            said = str(source)
-            if inputs := self._build.defaults.inputs.get(path):
-                said = f"{said} from {', '.join(inputs)}"
-            elif path in self._build.defaults.overridden:
-                said = f"{said} (instead of its link)"
-            rows.append((path, as_text(value), said))
-        return explained(f"precedence {self.precedence}: {order}", rows)
+        """Say the order of the layers, then each value and where it came from.
 
-    def dump(self, values: Literal["source", "resolved"]) -> dict[str, Any]:
-        """Write the config as plain values.
+        Of a link it says what it reads, and from where; of a value that a weaker layer said as
+        well, which one: `env APP_SEED (over file train.yaml:3)`. Where a layer is a dump that
+        was written under another policy, that is said above.
+        """
+        from treadle_config.explanation import explanation
+
+        return explanation(self._build, self.precedence, self._flat(), self.source)
+
+    def dump(
+        self, values: Literal["source", "resolved"], path: str | os.PathLike[str] | None = None
+    ) -> dict[str, Any]:
+        """Write the config as plain values, and as a file if a path is given.
+
+        Given to `load` as a layer it makes an equal config, in which links are live: what they
+        gave follows on when something else is given for what they read.
 
         Args:
-            values: `"source"`: only what a layer said, so that links stay live and defaults
-                stay defaults; `"resolved"`: every value, as `treadle_config.dump` has them.
+            values: `"source"`: only what a layer said, so that defaults stay defaults and links
+                are left out; `"resolved"`: every value. What a link in a layer of code gave is
+                written as a value, since no file can hold the link.
+            path: A `.json`, `.yaml` or `.yml` file, replaced in one move if it exists.
 
         Returns:
-            Dicts, lists, text, numbers, bools and None; given to `load` as a layer it makes
-            an equal config.
+            Dicts, lists, text, numbers, bools and None. The key `treadle-config` holds the
+            `precedence`; under `linked` the paths of what links gave, each of which is kept as
+            it is if it was changed since; and under `whole` those of dicts and lists that are
+            complete, to which reading adds nothing.
+
+        Raises:
+            MissingExtra: YAML was asked for and PyYAML is not installed.
+            TreadleConfigError: The suffix is none of those.
+            OSError: The file cannot be written; what was there before still is.
         """
-        written: dict[str, Any] = encoded(self._build.schema, self._build.root, self.config)
-        if values == "resolved":
-            return written
-        if values != "source":
+        # Imported here, as below: few programs ask for any of these.
+        from treadle_config.resolution_dump import resolved_dump, source_dump
+
+        ways = {"source": source_dump, "resolved": resolved_dump}
+        if values not in ways:
             raise ValueError(f'dump({values!r}): give "source" or "resolved"')
-        said = [
-            path
-            for path, source in self._build.sources.items()
-            if source.kind not in ("default", "link")
-        ]
-        part: dict[str, Any] = _part(written, "", _prefixes(self._build.sources), _prefixes(said))
-        return part
+        dumped = ways[values](self._build, self.precedence)
+        if path is not None:
+            write(Path(path), dumped)
+        return dumped
+
+    def to_argv(self) -> list[str]:
+        """Write the config as arguments that make an equal one, over the defaults alone.
+
+        Raises:
+            SchemaError: A field has the name of a flag of the command line's own.
+            TreadleConfigError: The config holds what no argument can say.
+        """
+        from treadle_config.to_argv import to_argv
+
+        return to_argv(self._build.schema, self._build.root, self.config)
 
     def replace(self, values: Mapping[str, Any]) -> "Resolution[C]":
         """Resolve again with one more code layer, above all others.
@@ -107,7 +130,7 @@ class Resolution(Generic[C]):
         `attrs.evolve` cannot do.
 
         Args:
-            values: Nested like the schema; a key may also be a dotted path.
+            values: Nested like the schema; a key may also be a dotted path, and a value a link.
 
         Raises:
             ConfigError: Something in it is wrong.
@@ -115,9 +138,12 @@ class Resolution(Generic[C]):
         frame = sys._getframe(1)  # noqa: SLF001  # the line that the layer is attributed to
         site, build = site_of(frame), self._build
         order = COMMAND_LINE_RANK + 1 + len(build.nodes), site.line
-        node = nodes_of(values, evolve(site, order=order))
-        with build.schema.naming(frame.f_locals):
-            again = Build(build.schema, build.root, [*build.nodes, node], [])
+        schema, root, node = build.schema, build.root, nodes_of(values, evolve(site, order=order))
+        problems: list[Problem] = []
+        with schema.naming(frame.f_locals):
+            nodes = [*build.nodes, *effective(schema, root, [node], problems)]
+            linking = holds_links(nodes)
+            again = Build(schema, root, nodes, problems, trace=True, linking=linking)
         return Resolution(again, self.precedence)
 
     def _flat(self) -> dict[str, Any]:
@@ -130,22 +156,3 @@ class Resolution(Generic[C]):
         best = nearest_path(path, known)
         said = f"{path!r} is no value of {type(self.config).__name__}"
         return UnknownPath(f"{said}; {did_you_mean(best)}" if best else said)
-
-
-def _prefixes(paths: Iterable[str]) -> set[str]:
-    """Paths, and those of all that holds them."""
-    found = set(paths)
-    for path in paths:
-        found.update(path[: end.start()] for end in re.finditer(r"[.\[]", path))
-    return found
-
-
-def _part(written: Any, path: str, known: set[str], kept: set[str]) -> Any:
-    """What is written, without what is known to have a path and is not to be kept."""
-    if not isinstance(written, dict) or not any(join(path, key) in known for key in written):
-        return written
-    return {
-        key: _part(one, join(path, key), known, kept)
-        for key, one in written.items()
-        if join(path, key) in kept
-    }

@@ -8,7 +8,10 @@ from typing import TypeVar
 from treadle_config.arguments import Arguments, read_arguments
 from treadle_config.build import Build
 from treadle_config.codecs import Codecs
+from treadle_config.dump_header import effective
+from treadle_config.errors import ConfigError
 from treadle_config.layers import LayerLike, Precedence, check_layers, read_layers, site_of
+from treadle_config.links import holds_links
 from treadle_config.resolution import Resolution
 
 C = TypeVar("C")
@@ -47,9 +50,12 @@ def load(
     """
     frame = sys._getframe(1)  # noqa: SLF001  # the line that code layers are attributed to
     build, _ = attempt(
-        schema, layers, frame, argv=argv, env=env, precedence=precedence, codecs=codecs
+        schema, layers, frame, argv=argv, env=env, precedence=precedence, codecs=codecs, trace=False
     )
-    return Resolution[C](build, precedence).config
+    if build.problems:
+        raise ConfigError(build.problems)
+    config: C = build.made
+    return config
 
 
 def resolve(
@@ -66,7 +72,7 @@ def resolve(
     """
     frame = sys._getframe(1)  # noqa: SLF001  # the line that code layers are attributed to
     build, _ = attempt(
-        schema, layers, frame, argv=argv, env=env, precedence=precedence, codecs=codecs
+        schema, layers, frame, argv=argv, env=env, precedence=precedence, codecs=codecs, trace=True
     )
     return Resolution[C](build, precedence)
 
@@ -80,12 +86,14 @@ def attempt(
     env: str | None,
     precedence: Precedence,
     codecs: Codecs | None,
+    trace: bool,
     options: Sequence[str] = (),
 ) -> tuple[Build, Arguments]:
     """Read and build everything, raising nothing for what was given wrongly.
 
-    The arguments are those of `load`, with the frame that called it, and the `options` that
-    argv may have beside settings.
+    The arguments are those of `load`, with the frame that called it, whether to keep where each
+    value came from, and the `options` that argv may have beside settings; where there are any,
+    it is kept.
     """
     schema = (codecs or Codecs()).schema
     with schema.naming(frame.f_locals):
@@ -98,4 +106,7 @@ def attempt(
         nodes = read_layers(schema, root, given, precedence, env, site=site, problems=problems)
         if arguments.node is not None:
             nodes.append(arguments.node)
-        return Build(schema, root, nodes, problems), arguments
+        traced = trace or bool(arguments.options)
+        nodes = effective(schema, root, nodes, problems)
+        linking = holds_links(nodes)
+        return Build(schema, root, nodes, problems, trace=traced, linking=linking), arguments

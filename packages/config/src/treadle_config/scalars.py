@@ -46,6 +46,8 @@ class Mismatch(Exception):
 
 def decode_int(content: Any) -> int:
     """Read an int: `32`, `32.0`, `1e3`, `1_000`, never `32.7` or a bool."""
+    if type(content) is int:
+        return content
     if isinstance(content, str):
         return _int_of_text(content)
     if isinstance(content, float) and content.is_integer():
@@ -67,11 +69,13 @@ def decode_integer_text(content: Any) -> int:
 
 def decode_float(content: Any) -> float:
     """Read a float: any number, `inf` and `nan`, never a bool."""
+    if type(content) is float:
+        return content
     if isinstance(content, str):
-        if _NOT_FINITE.fullmatch(content):
-            return float(content.replace(".", ""))
         if not _NUMBER.fullmatch(content):
-            raise Mismatch
+            if not _NOT_FINITE.fullmatch(content):
+                raise Mismatch
+            return float(content.replace(".", ""))
     elif isinstance(content, float):
         return float(content)
     elif isinstance(content, bool) or not isinstance(content, int):
@@ -109,6 +113,8 @@ def decode_bool_word(content: Any) -> bool:
 
 def decode_str(content: Any) -> str:
     """Read text as it was written; only a plain null in a file is not text."""
+    if type(content) is str:
+        return content
     if not isinstance(content, str):
         raise Mismatch
     if is_null(content):

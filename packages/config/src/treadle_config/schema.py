@@ -1,52 +1,46 @@
 """From declared types to plans; what cannot serve is found here, with the field's path."""
 
-import collections.abc
 import contextlib
-import inspect
-import sys
-import types
 import typing
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from attrs import NOTHING
+from attrs import NOTHING, evolve
 
-from treadle_config import leaves
+from treadle_config.annotations import declared_types
+from treadle_config.constructors import check_constructor
+from treadle_config.declared_defaults import check_default
 from treadle_config.errors import SchemaError
-from treadle_config.fields import Field, Fields, fields_of, has_field, is_class, is_frozen
+from treadle_config.fields import Field, Fields, fields_of, is_class
 from treadle_config.foreign import Foreign
+from treadle_config.generics import (
+    Given,
+    Variables,
+    assumed,
+    bare,
+    parameters_of,
+    solved,
+    variables_of,
+)
 from treadle_config.link_checks import check_links
-from treadle_config.plans import Choice, Dictionary, Items, Leaf, Plan
-from treadle_config.tags import TAG_KEY, subclasses
+from treadle_config.plans import Choice, Leaf, Plan
+from treadle_config.tags import subclasses
 from treadle_config.tree import join
+from treadle_config.type_plans import TypePlans
 
-_SCALARS: dict[Any, Leaf] = {
-    int: leaves.INT,
-    float: leaves.FLOAT,
-    bool: leaves.BOOL,
-    str: leaves.STR,
-    Any: leaves.ANYTHING,
-    object: leaves.ANYTHING,
-}
-_SEQUENCES: dict[Any, type] = {
-    list: list,
-    collections.abc.Sequence: list,
-    set: set,
-    frozenset: frozenset,
-    tuple: tuple,
-}
-_MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
+_SCALARS = frozenset({int, float, bool, str})
+_DEEPEST = 10
+"""A class within itself with other parameters, `Nest[list[T]]` within `Nest[T]`, has no end."""
 
 
 class Schema:
     """Plans of types and classes, each made once."""
 
     def __init__(self, hooks: Mapping[type, Leaf], foreign: Foreign) -> None:
-        self._hooks = hooks
-        self._foreign = foreign
+        self._types = TypePlans(hooks, foreign)
         self._names: Mapping[str, Any] = {}
         self._fields: dict[type, Fields] = {}
-        self._checked: set[type] = set()
+        self._under_way: list[type] = []
 
     @contextlib.contextmanager
     def naming(self, names: Mapping[str, Any]) -> Iterator[None]:
@@ -66,24 +60,35 @@ class Schema:
         Raises:
             SchemaError: Something in it cannot serve as a schema.
         """
-        if not is_class(cls):
+        origin = typing.get_origin(cls)
+        if not is_class(origin or cls):
             raise SchemaError(
                 f"{cls!r} is no schema: give an attrs class or a dataclass, not an instance of one"
             )
-        self._check(cls, "")
+        found = cls if origin is None else self._types.given(origin, typing.get_args(cls))
+        self._check(found, "")
         # The root is not polymorphic: a broken subclass of it somewhere harms nobody.
-        return Plan(cls.__name__, mapping=Choice((cls,), None))
+        return Plan(found.__name__, mapping=Choice((found,), None))
 
     def fields_of(self, cls: type, path: str = "") -> Fields:
-        """Plan the fields of one class, without what lies below them."""
+        """Plan the fields of one class, when it is first seen with all that it declares.
+
+        Args:
+            cls: The class, or what stands for a generic class with its parameters.
+            path: Where it stands, for messages; its own name if that is empty.
+
+        Raises:
+            SchemaError: One of its fields cannot be planned.
+        """
         planned = self._fields.get(cls)
         if planned is None:
-            planned = fields_of(cls)
-            hints = self._hints(cls, path)
-            for one in planned.values():
-                self._plan(cls, one, hints, join(path, one.key))
-            self._fields[cls] = planned
+            self._check(cls, path or cls.__name__)
+            planned = self._fields[cls]
         return planned
+
+    def fields_in(self, choice: Choice, cls: type) -> Fields:
+        """Plan the fields of a class with the parameters that a choice gives it, if it does."""
+        return self.fields_of(self._chosen(choice, cls) or cls)
 
     def of_type(self, declared: Any, path: str = "") -> Plan:
         """Plan one type.
@@ -91,41 +96,36 @@ class Schema:
         Raises:
             SchemaError: Nobody reads such a type.
         """
-        plan = self._own_plan(declared, path)
-        if plan is not None:
-            return plan
-        leaf = self._foreign.leaf(declared, path)
-        if leaf is not None:
-            return _of_leaf(leaf)
-        name = declared.__qualname__ if isinstance(declared, type) else str(declared)
-        raise SchemaError(
-            f"{path or 'the type'}: nothing reads the type {name}; "
-            "register it with Codecs().register(type, encode, decode)"
-        )
+        return self._types.of_type(declared, path)
 
     def knows(self, declared: Any) -> bool:
         """Whether a type is planned here, and not left to others."""
-        try:
-            return self._own_plan(declared, "") is not None
-        except SchemaError:
-            return False
+        return self._types.knows(declared)
 
     def alternatives(self, choice: Choice) -> dict[str, list[type]]:
         """The classes that a tag may choose, with subclasses defined since, by tag."""
-        return subclasses(choice.classes) if choice.tag_key else {"": list(choice.classes)}
+        if choice.tag_key is None:
+            return {"": list(choice.classes)}
+        found = subclasses(map(bare, choice.classes))
+        if any(isinstance(cls, Given) for cls in choice.classes):
+            chosen = {
+                tag: [one for cls in classes if (one := self._chosen(choice, cls)) is not None]
+                for tag, classes in found.items()
+            }
+            return {tag: classes for tag, classes in chosen.items() if classes}
+        return found
 
     def class_of(self, choice: Choice, tag: Any) -> type | None:
         """The one class that a tag chooses, if it chooses one; a tag in code may be the class.
 
         Without a tag, the one that is meant where no default says which.
         """
+        if tag is None or tag is choice.only:
+            return choice.only
         if isinstance(tag, type):
-            return tag
-        if tag is not None:
-            found = self.alternatives(choice).get(str(tag), [])
-            return found[0] if len(found) == 1 else None
-        first = choice.classes[0]
-        return first if len(choice.classes) == 1 and not inspect.isabstract(first) else None
+            return self._chosen(choice, tag) or tag
+        found = self.alternatives(choice).get(str(tag), [])
+        return found[0] if len(found) == 1 else None
 
     def planned_classes(self, choice: Choice) -> list[Fields]:
         """The fields of all classes that may be chosen.
@@ -133,168 +133,78 @@ class Schema:
         A subclass that somebody defined badly elsewhere is left out: it is an error only for
         those who choose it.
         """
+        if choice.only is not None and not type.__subclasses__(bare(choice.only)):
+            return [self.fields_of(choice.only)]
         found = []
         for cls in (one for classes in self.alternatives(choice).values() for one in classes):
             with contextlib.suppress(SchemaError):
                 found.append(self.fields_of(cls))
         return found
 
-    def _plan(self, cls: type, field: Field, hints: Mapping[str, Any], path: str) -> None:
-        declared = hints.get(field.name, field.type)
-        if declared is None and field.name not in hints:
+    def _chosen(self, choice: Choice, cls: Any) -> type | None:
+        """A class with the parameters that a choice gives it; `None` if it is none of them."""
+        if not isinstance(cls, type):
+            return None
+        one = next((one for one in choice.classes if issubclass(cls, one)), None)
+        if one is None or isinstance(cls, Given) or not isinstance(one, Given):
+            return cls if one is not None else None
+        if one.of is cls:
+            return one
+        return self._types.given(cls, solved(cls, one)) if parameters_of(cls) else cls
+
+    def _check(self, cls: type, path: str) -> None:
+        """Plan everything that a class declares, and check its defaults and links."""
+        if cls in self._fields:
+            return
+        if sum(bare(one) is bare(cls) for one in self._under_way) > _DEEPEST:
+            first = path.partition(".")[0]
+            raise SchemaError(
+                f"{first}: {bare(cls).__name__} contains itself with other parameters each time, "
+                "without end; give it the same ones there, or declare another class"
+            )
+        fields = fields_of(bare(cls))
+        check_constructor(fields, path)
+        declared = declared_types(fields, _variables(cls), self._names, path)
+        for one in fields.values():
+            self._plan(fields.cls, one, declared[one.key], join(path, one.key))
+        # Before going down, for classes that contain themselves.
+        self._fields[cls] = fields
+        self._under_way.append(cls)
+        try:
+            for one in fields.values():
+                if one.plan.is_scalar and one.link is None and one.linked is None:
+                    continue
+                below = join(path, one.key)
+                for inner in _classes_within(one.plan):
+                    self._check(inner, below)
+                if one.link is not None or one.linked is not None:
+                    check_links(fields, one, below, self.fields_of)
+        except SchemaError:
+            del self._fields[cls]
+            raise
+        finally:
+            self._under_way.pop()
+
+    def _plan(self, cls: type, field: Field, declared: Any, path: str) -> None:
+        if declared is NOTHING:
             raise SchemaError(
                 f"{path}: {cls.__name__}.{field.name} has no type; "
                 f"annotate it, as in `{field.name}: int`"
             )
-        if hasattr(field.default, "validator") and hasattr(field.default, "metadata"):
-            raise SchemaError(
-                f"{path}: {cls.__name__} is a dataclass, and an attrs field or a link says "
-                "nothing there; make it an attrs class"
-            )
-        field.plan = field.given = self.of_type(declared, path)
-        taken = field.taken
-        if taken is not NOTHING:
-            field.given = self.of_type(taken, path)
-        merge, expected = field.setting.merge, field.plan.expected
-        if merge == "append" and field.plan.sequence is None:
-            raise SchemaError(f'{path}: setting(merge="append") is for lists, not {expected}')
-        if merge == "replace" and field.plan.mapping is None:
-            raise SchemaError(f'{path}: setting(merge="replace") is for mappings, not {expected}')
-
-    def _hints(self, cls: type, path: str) -> dict[str, Any]:
-        with contextlib.suppress(NameError, TypeError):
-            return typing.get_type_hints(cls)
-        # A local class under `from __future__ import annotations` names what only its
-        # function knows.
-        module = vars(sys.modules[cls.__module__]) if cls.__module__ in sys.modules else {}
-        try:
-            return typing.get_type_hints(cls, None, {**module, **self._names})
-        except (NameError, TypeError) as error:
-            raise SchemaError(
-                f"{path or cls.__name__}: an annotation of {cls.__qualname__} cannot be read "
-                f"({error}); define what it names at module level"
-            ) from error
-
-    def _own_plan(self, declared: Any, path: str) -> Plan | None:
-        origin, arguments = typing.get_origin(declared), typing.get_args(declared)
-        kind = origin or declared
-        if declared in self._hooks:
-            return _of_leaf(self._hooks[declared])
-        if hasattr(declared, "__supertype__"):  # NewType
-            own = self._foreign.has_own_hook(declared)
-            return None if own else self.of_type(declared.__supertype__, path)
-        if hasattr(declared, "__value__"):  # type X = ..., from python 3.12 on
-            return self.of_type(declared.__value__, path)
-        if origin is typing.Annotated:
-            return self.of_type(arguments[0], path)
-        if origin in (typing.Union, types.UnionType):
-            return self._union(arguments, path)
-        if origin is typing.Literal:
-            return _of_leaf(leaves.literal_leaf(arguments))
-        if declared in (None, types.NoneType):
-            return Plan("null", optional=True)
-        if declared in _SCALARS:
-            return _of_leaf(_SCALARS[declared])
-        if kind in _SEQUENCES:
-            return self._sequence(_SEQUENCES[kind], arguments, path)
-        if kind in _MAPPINGS:
-            return self._dictionary(*(arguments or (Any, Any)), path=path)
-        leaf = leaves.leaf_of(declared) if isinstance(declared, type) else None
-        if leaf is not None:
-            return _of_leaf(leaf)
-        return _of_mapping(self._choice((declared,))) if is_class(declared) else None
-
-    def _choice(self, classes: tuple[type, ...]) -> Choice:
-        own = len(classes) == 1 and has_field(classes[0], TAG_KEY)
-        return Choice(classes, None if own else TAG_KEY)
-
-    def _sequence(self, make: type, arguments: tuple[Any, ...], path: str) -> Plan:
-        fixed = make is tuple and bool(arguments) and arguments[-1] is not Ellipsis
-        if fixed:
-            plans = [self.of_type(one, f"{path}[{i}]") for i, one in enumerate(arguments)]
-        else:
-            plans = [self.of_type(arguments[0] if arguments else Any, f"{path}[]")]
-        items = Items(make, plans, fixed=fixed)
-        return Plan(items.expected, sequence=items)
-
-    def _dictionary(self, key: Any, value: Any, *, path: str) -> Plan:
-        keys = self.of_type(key, path)
-        if len(keys.leaves) != 1 or keys.expected != keys.leaves[0].expected:
-            raise SchemaError(f"{path}: the keys of a dict are scalars, not {keys.expected}")
-        return _of_mapping(Dictionary(keys.leaves[0], self.of_type(value, f"{path}.*")))
-
-    def _union(self, members: tuple[Any, ...], path: str) -> Plan:
-        optional = types.NoneType in members
-        plans = [self.of_type(one, path) for one in members if one is not types.NoneType]
-        if not optional and len(plans) == 1:
-            return plans[0]
-        classes = tuple(
-            cls
-            for plan in plans
-            if isinstance(plan.mapping, Choice)
-            for cls in plan.mapping.classes
-        )
-        mappings: list[Dictionary | Choice] = [
-            plan.mapping for plan in plans if isinstance(plan.mapping, Dictionary)
-        ]
-        if classes:
-            mappings.append(self._choice(classes))
-        sequences = [plan.sequence for plan in plans if plan.sequence is not None]
-        if len(sequences) > 1 or len(mappings) > 1:
-            raise SchemaError(
-                f"{path}: nothing written could tell {' from '.join(p.expected for p in plans)}; "
-                "keep one kind of list and one kind of mapping in a union"
-            )
-        if len(classes) > 1:
-            self._check_tags(classes, path)
-        return Plan(
-            " | ".join([plan.expected for plan in plans] + ["null"] * optional),
-            leaves=leaves.union_of([leaf for plan in plans for leaf in plan.leaves]),
-            sequence=sequences[0] if sequences else None,
-            mapping=mappings[0] if mappings else None,
-            optional=optional or any(plan.optional for plan in plans),
-        )
-
-    def _check_tags(self, classes: tuple[type, ...], path: str) -> None:
-        for cls in classes:
-            if has_field(cls, TAG_KEY):
-                raise SchemaError(
-                    f"{path}: {cls.__name__} has a field named {TAG_KEY}, the key that chooses "
-                    "a class of the union; rename the field"
-                )
-        for tag, found in subclasses(classes).items():
-            named = [cls for cls in found if cls in classes]
-            if len(named) > 1:
-                raise SchemaError(
-                    f"{path}: {' and '.join(c.__qualname__ for c in named)} share the tag {tag}; "
-                    'give one another with @setting(tag="...")'
-                )
-
-    def _check(self, cls: type, path: str) -> None:
-        """Plan everything that a class declares, and check its defaults and links."""
-        if cls in self._checked:
-            return
-        fields = self.fields_of(cls, path)
-        # Added before going down, for classes that contain themselves.
-        self._checked.add(cls)
-        try:
-            for one in fields.values():
-                below = join(path, one.key)
-                for inner in _classes_within(one.plan):
-                    self._check(inner, below)
-                _check_default(one, below)
-                check_links(fields, one, below, self.fields_of)
-        except SchemaError:
-            self._checked.discard(cls)
-            raise
-
-
-def _of_leaf(leaf: Leaf) -> Plan:
-    return Plan(leaf.expected, leaves=(leaf,))
-
-
-def _of_mapping(mapping: Dictionary | Choice) -> Plan:
-    return Plan(mapping.expected, mapping=mapping)
+        plan = field.plan = field.given = self._types.of_type(declared, path)
+        if field.converter is not None and (taken := field.taken) is not NOTHING:
+            field.given = self._types.of_type(taken, path)
+        if field.linked is not None and isinstance(plan.mapping, Choice):
+            # With the parameters that the field gives it, where it is generic.
+            chosen: Any = self._chosen(plan.mapping, field.linked.cls)
+            field.linked = field.linked if chosen is None else evolve(field.linked, cls=chosen)
+        default = field.default
+        # Most are scalars, for which asking the leaf at once is much faster.
+        fits = type(default) in _SCALARS and len(plan.leaves) == 1
+        if default is not NOTHING and not (fits and plan.leaves[0].accepts(default)):
+            check_default(field, cls, path)
+        if field.setting.merge is not None:
+            _check_merge(field, path)
 
 
 def _classes_within(plan: Plan) -> list[type]:
@@ -306,10 +216,18 @@ def _classes_within(plan: Plan) -> list[type]:
     return found + [cls for item in inside for cls in _classes_within(item)]
 
 
-def _check_default(field: Field, path: str) -> None:
-    cls = type(field.default)
-    if isinstance(field.plan.mapping, Choice) and is_class(cls) and not is_frozen(cls):
-        raise SchemaError(
-            f"{path}: the default is an instance of {cls.__name__}, which can be changed, and "
-            f"every config would share it; use factory={cls.__name__}, or freeze the class"
-        )
+def _variables(cls: type) -> dict[type, Variables]:
+    """What the type variables of a class and its bases are; empty where it is not generic."""
+    if isinstance(cls, Given):
+        return variables_of(cls.of, cls.arguments)
+    if not hasattr(cls, "__orig_bases__"):
+        return {}
+    return variables_of(cls, [assumed(one) for one in parameters_of(cls)])
+
+
+def _check_merge(field: Field, path: str) -> None:
+    merge, expected = field.setting.merge, field.plan.expected
+    if merge == "append" and field.plan.sequence is None:
+        raise SchemaError(f'{path}: setting(merge="append") is for lists, not {expected}')
+    if merge == "replace" and field.plan.mapping is None:
+        raise SchemaError(f'{path}: setting(merge="replace") is for mappings, not {expected}')

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Iterable
 
 from treadle_config.fields import is_class
+from treadle_config.generics import bare
 from treadle_config.settings import TAG_ATTRIBUTE
 
 TAG_KEY = "type"
@@ -12,6 +13,7 @@ TAG_KEY = "type"
 def tag_of(cls: type) -> str:
     """The tag that chooses a class; it is not inherited by subclasses."""
     # Of the class itself: a subclass that is not named takes its own class name.
+    cls = bare(cls)
     return str(cls.__dict__.get(TAG_ATTRIBUTE, cls.__name__.lower()))
 
 

@@ -40,6 +40,7 @@ class Source:
         line: The line, counted from 1; 0 where there is none.
         must_win: Whether overriding the value is a problem.
         order: Its layer and its place there, by which problems are sorted.
+        at: For a layer named by the user, the rank that it stands just above.
     """
 
     kind: str
@@ -47,6 +48,7 @@ class Source:
     line: int = 0
     must_win: bool = field(default=False, eq=False, repr=False)
     order: tuple[int, int] = field(default=(0, 0), eq=False, repr=False)
+    at: str = field(default="", eq=False, repr=False)
 
     def __str__(self) -> str:
         where = f"{self.name}:{self.line}" if self.line else self.name
@@ -83,6 +85,9 @@ class Computed:
 
     def __init__(self, value: Any) -> None:
         self.value = value
+
+    def __str__(self) -> str:
+        return str(self.value)
 
 
 class Unreadable(Exception):

@@ -1,0 +1,96 @@
+"""Layers that are dumps: what stands in the header of one is put to effect when it is read."""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from attrs import NOTHING
+
+from treadle_config.build import Build
+from treadle_config.dump_header import HEADER, DumpLayer, read_header
+from treadle_config.errors import Problem
+from treadle_config.flatten import flat, same
+from treadle_config.plans import Plan
+from treadle_config.schema import Schema
+from treadle_config.tree import Node, join
+
+
+def read_dumps(
+    schema: Schema, root: Plan, nodes: Iterable[Node], problems: list[Problem]
+) -> list[Node]:
+    """Put the headers of layers to effect, where they have one."""
+    return [
+        _read(schema, root, node, problems)
+        if isinstance(node.content, dict) and HEADER in node.content
+        else node
+        for node in nodes
+    ]
+
+
+def _read(schema: Schema, root: Plan, node: Node, problems: list[Problem]) -> Node:
+    content = {key: child for key, child in node.content.items() if key != HEADER}
+    header = read_header(node.content[HEADER], problems)
+    whole = Node(content, node.source)
+    if header.whole:
+        whole = _completed(whole, "", header.whole)
+    if header.linked and not node.source.must_win:
+        whole = _without(whole, "", _still_linked(schema, root, whole, header.linked))
+    return DumpLayer(whole.content, whole.source, header)
+
+
+def _still_linked(schema: Schema, root: Plan, node: Node, linked: Iterable[str]) -> set[str]:
+    """Those of the linked values that are as links give them from what else stands in the dump.
+
+    So a dump that is read alone gives just what stands in it, also where it was changed.
+    """
+    as_read = Build(schema, root, [node], [], trace=True)
+    still = {path for path in linked if _value(as_read, path) is not NOTHING}
+    while still:
+        as_linked = Build(schema, root, [_without(node, "", still)], [], trace=True)
+        changed = {
+            path for path in still if not same(_value(as_read, path), _value(as_linked, path))
+        }
+        if not changed:
+            break
+        still -= changed
+    return still
+
+
+def _value(build: Build, path: str) -> Any:
+    """What was built at a path: a value, or those below it; `NOTHING` where nothing was."""
+    if path in build.values or build.problems:
+        return build.values.get(path, NOTHING)
+    below = dict(flat(build.schema, build.root, build.made, ""))
+    return {
+        one: value for one, value in below.items() if one.startswith((f"{path}.", f"{path}["))
+    } or NOTHING
+
+
+def _without(node: Node, path: str, paths: Collection[str]) -> Node:
+    """A tree without the values at some paths."""
+    content = node.content
+    if isinstance(content, dict):
+        entries = ((key, join(path, key), child) for key, child in content.items())
+        kept = {
+            key: _without(child, below, paths)
+            for key, below, child in entries
+            if below not in paths
+        }
+        return Node(kept, node.source, replaces=node.replaces)
+    if isinstance(content, list):
+        items = [_without(child, f"{path}[{index}]", paths) for index, child in enumerate(content)]
+        return Node(items, node.source, replaces=node.replaces)
+    return node
+
+
+def _completed(node: Node, path: str, whole: Collection[str]) -> Node:
+    """A tree in which some dicts and lists replace what is weaker."""
+    content = node.content
+    if isinstance(content, dict):
+        content = {key: _completed(child, join(path, key), whole) for key, child in content.items()}
+    elif isinstance(content, list):
+        content = [
+            _completed(child, f"{path}[{index}]", whole) for index, child in enumerate(content)
+        ]
+    else:
+        return node
+    return Node(content, node.source, replaces=node.replaces or path in whole)

@@ -1,0 +1,152 @@
+"""Everything that a schema declares, whatever is chosen: `--print-config=schema`."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from treadle_config.explanation import as_text
+from treadle_config.field_docs import FieldDocs
+from treadle_config.fields import Field
+from treadle_config.generics import bare
+from treadle_config.links import Linked
+from treadle_config.plans import Choice, Plan
+from treadle_config.schema import Schema
+from treadle_config.tags import tag_of
+from treadle_config.tree import join
+
+
+class Declared(NamedTuple):
+    """A setting as it is declared.
+
+    Attributes:
+        path: Dotted.
+        subtype: The tag of the class that has it, where another could be chosen.
+        type: What it takes.
+        default: Its default, or what takes its place: `required`, `computed`, `follows lr`.
+        is_value: Whether the default is a value.
+        doc: What it is for; may be empty.
+    """
+
+    path: str
+    subtype: str
+    type: str
+    default: str
+    is_value: bool
+    doc: str
+
+
+def schema_page(schema: Schema, root: Plan) -> str:
+    """Write every path with its type, default and doc, in columns."""
+    assert isinstance(root.mapping, Choice), "a root is a class"
+    rows = [
+        (f"{one.path} [{one.subtype}]" if one.subtype else one.path, one.type, one.default, one.doc)
+        for one in Declarations(schema, FieldDocs()).of(root.mapping.classes[0], "")
+    ]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
+    lines = (
+        "  ".join([*(f"{one:<{width}}" for one, width in zip(row, widths, strict=False)), row[3]])
+        for row in rows
+    )
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+class Declarations:
+    """Walks what classes declare; a class within itself is cut short."""
+
+    def __init__(self, schema: Schema, docs: FieldDocs) -> None:
+        self._schema = schema
+        self._docs = docs
+
+    def of(
+        self,
+        cls: type,
+        path: str,
+        *,
+        subtype: str = "",
+        within: tuple[type, ...] = (),
+        instance: Any = None,
+        linked: Linked | None = None,
+    ) -> Iterator[Declared]:
+        """What a class declares, and the classes within it.
+
+        Args:
+            cls: The class.
+            path: Where it stands.
+            subtype: Its tag, where another class could stand there.
+            within: The classes that it stands within.
+            instance: A default instance of it, whose values are the defaults.
+            linked: What links fields of it from outside, if anything does.
+        """
+        for key, field in self._schema.fields_of(cls).items():
+            below = join(path, key)
+            default, is_value = _default(field, key, path, instance, linked)
+            text = as_text(default) if is_value else default
+            doc = field.setting.help or self._docs.of(bare(cls), field.name)
+            row = Declared(below, subtype, type_text(field.plan), text, is_value, doc)
+            choice = field.plan.mapping
+            if isinstance(choice, Choice):
+                yield from self._choice(field, choice, row, default, (*within, cls))
+            else:
+                yield row
+
+    def _choice(
+        self, field: Field, choice: Choice, row: Declared, default: Any, within: tuple[type, ...]
+    ) -> Iterator[Declared]:
+        tags = self._schema.alternatives(choice)
+        linked = field.linked
+        chosen = None if linked is None else bare(_class(linked))
+        if row.is_value and choice.accepts(default):
+            chosen = type(default)
+        if len(tags) > 1:
+            tag = row.default if chosen is None else tag_of(chosen)
+            names = "|".join(tags)
+            yield row._replace(path=join(row.path, choice.tag_key), type=names, default=tag)
+        elif chosen is None:
+            yield row
+        for fields in self._schema.planned_classes(choice):
+            if fields.cls in within:
+                continue
+            mine = chosen is bare(fields.cls)
+            yield from self.of(
+                fields.cls,
+                row.path,
+                subtype=tag_of(fields.cls) if len(tags) > 1 else "",
+                within=within,
+                instance=default if mine and row.is_value else None,
+                linked=linked if mine else None,
+            )
+
+
+def type_text(plan: Plan) -> str:
+    """What a setting takes; a list in words, whatever python makes of it."""
+    items = plan.sequence
+    if items is None or items.fixed or plan.leaves or plan.mapping is not None:
+        return plan.expected
+    return f"list of {type_text(items.plans[0])}{' | null' if plan.optional else ''}"
+
+
+def _class(linked: Linked) -> type:
+    cls: Any = linked.cls
+    found: type = cls
+    return found
+
+
+def _default(
+    field: Field, key: str, path: str, instance: Any, linked: Linked | None
+) -> tuple[Any, bool]:
+    """The default of a field, or what is said in its place; and whether it is the default."""
+    if linked is not None and key in linked.links:
+        # Its paths begin at the class around this one.
+        return _followed(linked.links[key].paths, path.rpartition(".")[0]), False
+    if field.link is not None:
+        return _followed(field.link.paths, path), False
+    if instance is not None:
+        return getattr(instance, field.name), True
+    if field.required:
+        return "required", False
+    if field.computed:
+        return "computed", False
+    return field.default_in(None), True
+
+
+def _followed(paths: tuple[str, ...], owner: str) -> str:
+    return f"follows {', '.join(join(owner, one) for one in paths)}"
