@@ -8,8 +8,6 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any
 
-from attrs import evolve
-
 from treadle_config.errors import Problem, SchemaError
 from treadle_config.flags import flag_meant, flag_of, flag_place, may_be_negated, normal
 from treadle_config.inline import may_be_scalar, read_inline
@@ -124,7 +122,7 @@ class _Reader:
             return
         exact = written.endswith(":")
         if exact:
-            written, source = written[:-1], evolve(source, name=source.name[:-1])
+            written, source = written[:-1], source.replaced(name=source.name[:-1])
         found = flag_place(self._schema, self._root, written)
         if found is not None:
             self._set(found, value, source, exact=exact)

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrs import NOTHING, evolve
+from attrs import NOTHING
 
 from treadle_config.class_defaults import BAD, ClassDefaults
 from treadle_config.diagnosis import diagnose
@@ -140,7 +140,7 @@ class Build:
         except Mismatch as mismatch:
             if mismatch.within:
                 self.problems += [
-                    evolve(one, path=within(path, one.path), source=node.source)
+                    one.replaced(path=within(path, one.path), source=node.source)
                     for one in mismatch.within
                 ]
                 return BAD

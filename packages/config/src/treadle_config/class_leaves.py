@@ -1,13 +1,11 @@
 """The leaves of classes that have a text form: paths, enums, times and exact numbers."""
 
-import datetime as dt
 import enum
 import functools
 import operator
+import sys
 from collections.abc import Callable
-from decimal import Decimal
-from pathlib import Path, PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from treadle_config import scalars
 from treadle_config.leaves import enum_leaf, is_a, is_int, member_text, reading, reason, text_of
@@ -15,14 +13,19 @@ from treadle_config.plans import Leaf
 from treadle_config.scalars import Mismatch
 from treadle_config.torch_leaves import torch_leaf
 
+if TYPE_CHECKING:
+    from pathlib import PurePath
+
 
 def leaf_of(cls: type) -> Leaf | None:
     """The leaf of a class that has a text form; `None` if it has none."""
     if issubclass(cls, enum.Enum):
         return _flag_leaf(cls) if issubclass(cls, enum.Flag) else enum_leaf(cls)
-    if issubclass(cls, PurePath):
-        return Leaf("Path" if cls is Path else cls.__name__, _path_of(cls), is_a(cls), str)
-    # By name, since only who has imported these can declare them.
+    # Only who has imported it can declare one; the same holds for those below.
+    pathlib = sys.modules.get("pathlib")
+    if pathlib is not None and issubclass(cls, pathlib.PurePath):
+        name = "Path" if cls is pathlib.Path else cls.__name__
+        return Leaf(name, _path_of(cls, pathlib.PurePath), is_a(cls), str)
     made = _OF_MODULES.get((cls.__module__, cls.__name__))
     if made is not None:
         return made(cls)
@@ -38,17 +41,19 @@ def _text_leaf(cls: type, parse: Callable[[str], Any], encode: Callable[[Any], A
     )
 
 
-def _path_of(cls: type[PurePath]) -> Callable[[Any], PurePath]:
+def _path_of(cls: Any, any_path: type) -> Callable[[Any], "PurePath"]:
     """The text is not changed, and relative paths stay relative."""
 
-    def decode(content: Any) -> PurePath:
-        return cls(content if isinstance(content, PurePath) else text_of(content))
+    def decode(content: Any) -> "PurePath":
+        made: PurePath = cls(content if isinstance(content, any_path) else text_of(content))
+        return made
 
     return decode
 
 
 def _exact_leaf(cls: type, ways: str) -> Leaf:
     """A number that is kept as it was written, without the rounding of a float."""
+    from decimal import Decimal
 
     def parse(content: Any) -> Any:
         if isinstance(content, float):
@@ -69,6 +74,7 @@ def _exact_leaf(cls: type, ways: str) -> Leaf:
 
 def _moment_leaf(cls: Any) -> Leaf:
     """A date, a time or both, in the forms of ISO 8601 that python reads and writes."""
+    import datetime as dt
 
     def accepts(value: Any) -> bool:
         return isinstance(value, cls) and (cls is not dt.date or not isinstance(value, dt.datetime))

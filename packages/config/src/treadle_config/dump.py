@@ -1,11 +1,9 @@
 """`dump`: a config as plain values, or as a file."""
 
 import importlib
-import json
 import os
 import re
 import threading
-from pathlib import Path
 from typing import Any
 
 from treadle_config.codecs import Codecs
@@ -53,7 +51,7 @@ def dump(
     values: dict[str, Any] = encoded(schema, root, config)
     values |= Header(whole=[*added_to(schema, root, values, values)]).written()
     if path is not None:
-        write(Path(path), values)
+        write(path, values)
     return values
 
 
@@ -63,6 +61,8 @@ def json_text(values: Any, encoding: str = "utf-8") -> str:
     Where the encoding has no such character, all that is not ASCII is escaped; half a
     surrogate, as in a file name that is no UTF-8, is in none.
     """
+    import json
+
     text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
     try:
         text.encode(encoding)
@@ -94,7 +94,7 @@ def yaml_text(values: Any) -> str:
     return written
 
 
-def write(path: Path, values: dict[str, Any]) -> None:
+def write(name: str | os.PathLike[str], values: dict[str, Any]) -> None:
     """Write plain values as a file, in one move.
 
     Raises:
@@ -102,6 +102,9 @@ def write(path: Path, values: dict[str, Any]) -> None:
         TreadleConfigError: The suffix is none that is known.
         OSError: The file cannot be written; what was there before still is.
     """
+    from pathlib import Path
+
+    path = Path(name)
     suffix = path.suffix.lower()
     if suffix in JSON_SUFFIXES:
         text = json_text(values)

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable
 
-from attrs import frozen
-
 from treadle_config.tree import Source
+from treadle_config.value import Value
 
 
 class TreadleConfigError(Exception):
@@ -30,8 +29,7 @@ class UnknownPath(TreadleConfigError, KeyError):
         return str(self.args[0])
 
 
-@frozen
-class Problem:
+class Problem(Value):
     """One thing that is wrong with what was given.
 
     Attributes:
@@ -42,11 +40,18 @@ class Problem:
         hint: What to do about it, or the reason; may be empty.
     """
 
+    __match_args__ = ("path", "source", "got", "expected", "hint")
+
     path: str
     source: Source | None
     got: str
     expected: str
-    hint: str = ""
+    hint: str
+
+    def __init__(
+        self, path: str, source: Source | None, got: str, expected: str, hint: str = ""
+    ) -> None:
+        self.__dict__.update(path=path, source=source, got=got, expected=expected, hint=hint)
 
     def __str__(self) -> str:
         if self.path and self.source is not None:

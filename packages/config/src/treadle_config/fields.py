@@ -1,24 +1,25 @@
 """The fields of attrs classes and dataclasses, told in one way."""
 
-import dataclasses
 import inspect
 import typing
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
-from attrs import NOTHING, define, field
+from attrs import NOTHING
 
 from treadle_config.links import Link, Linked, link_of, linked_of
 from treadle_config.plans import Plan
 from treadle_config.settings import Setting, setting_of
 from treadle_config.tree import Node
 
+if TYPE_CHECKING:
+    import dataclasses
+
 _NO_SETTING = Setting()
 
 
-@define(eq=False, slots=False)
 class Field:
     """One field of a class.
 
@@ -36,20 +37,34 @@ class Field:
         refresh: Makes such a default anew, once it has been asked for.
     """
 
-    name: str
-    key: str
-    type: Any
-    default: Any
-    factory: Callable[[Any], Any] | None
-    computed: bool
-    attribute: "attrs.Attribute[Any] | None"
-    setting: Setting
-    link: Link | None
-    linked: Linked | None
-    plan: Plan = field(init=False)
-    given: Plan = field(init=False)
-    default_node: Node | None = field(init=False, default=None)
-    refresh: Callable[[], Any] | None = field(init=False, default=None)
+    plan: Plan
+    given: Plan
+
+    def __init__(  # noqa: PLR0917
+        self,
+        name: str,
+        key: str,
+        type: Any,
+        default: Any,
+        factory: Callable[[Any], Any] | None,
+        computed: bool,  # noqa: FBT001  # made in two places, both here
+        attribute: "attrs.Attribute[Any] | None",
+        setting: Setting,
+        link: Link | None,
+        linked: Linked | None,
+    ) -> None:
+        self.name = name
+        self.key = key
+        self.type = type
+        self.default = default
+        self.factory = factory
+        self.computed = computed
+        self.attribute = attribute
+        self.setting = setting
+        self.link = link
+        self.linked = linked
+        self.default_node: Node | None = None
+        self.refresh: Callable[[], Any] | None = None
 
     @property
     def required(self) -> bool:
@@ -106,31 +121,35 @@ class Field:
 
 
 class Fields(dict[str, Field]):
-    """The fields that a class takes in its constructor, by key, in order."""
+    """The fields that a class takes in its constructor, by key, in order.
+
+    Attributes:
+        cls: The class.
+        decoders: How the fields that are plain scalars are read, by key; most fields are.
+        others: The fields that are not, in order.
+        required: The plain scalars that have no default.
+        unconverted_links: The fields whose link gives the value as it is.
+    """
 
     def __init__(self, cls: type, found: Iterable[Field]) -> None:
         super().__init__((one.key, one) for one in found)
         self.cls = cls
+        self.decoders: dict[str, Callable[[Any], Any]] = {}
+        self.others: list[Field] = []
+        self.required: list[Field] = []
+        self.unconverted_links: list[Field] = []
 
-    @cached_property
-    def decoders(self) -> dict[str, Callable[[Any], Any]]:
-        """How the fields that are plain scalars are read, by key; most fields are."""
-        return {key: one.plan.leaves[0].decode for key, one in self.items() if one.is_plain}
-
-    @cached_property
-    def others(self) -> tuple[Field, ...]:
-        """The fields that are not plain scalars, in order."""
-        return tuple(one for one in self.values() if not one.is_plain)
-
-    @cached_property
-    def required(self) -> tuple[Field, ...]:
-        """The plain scalars that have no default."""
-        return tuple(one for one in self.values() if one.is_plain and one.required)
-
-    @cached_property
-    def unconverted_links(self) -> tuple[Field, ...]:
-        """The fields whose link gives the value as it is."""
-        return tuple(one for one in self.values() if one.link is not None and one.converter is None)
+    def sort_out(self) -> None:
+        """Find what every load asks for, once each field has its plan."""
+        for key, one in self.items():
+            if one.is_plain:
+                self.decoders[key] = one.plan.leaves[0].decode
+                if one.required:
+                    self.required.append(one)
+            else:
+                self.others.append(one)
+            if one.link is not None and one.converter is None:
+                self.unconverted_links.append(one)
 
 
 def is_class(candidate: Any) -> bool:
@@ -146,7 +165,7 @@ def fields_of(cls: type) -> Fields:
     if attrs.has(cls):
         found = [_of_attrs(one) for one in attrs.fields(cls) if one.init]
     else:
-        found = [_of_dataclass(one) for one in dataclasses.fields(cls) if one.init]
+        found = [_of_dataclass(one) for one in declared_by(cls) if one.init]
     return Fields(cls, found)
 
 
@@ -238,7 +257,11 @@ def is_unchangeable(value: Any) -> bool:
 
 def declared_by(cls: type) -> Any:
     """The fields of a class as attrs or dataclasses know them."""
-    return attrs.fields(cls) if attrs.has(cls) else dataclasses.fields(cls)
+    if attrs.has(cls):
+        return attrs.fields(cls)
+    import dataclasses
+
+    return dataclasses.fields(cls)
 
 
 def _of_attrs(one: "attrs.Attribute[Any]") -> Field:
@@ -265,6 +288,8 @@ def _of_attrs(one: "attrs.Attribute[Any]") -> Field:
 
 
 def _of_dataclass(one: "dataclasses.Field[Any]") -> Field:
+    import dataclasses
+
     default = NOTHING if one.default is dataclasses.MISSING else one.default
     made = one.default_factory
     factory = None if made is dataclasses.MISSING else _without_instance(made)

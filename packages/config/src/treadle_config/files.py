@@ -3,10 +3,8 @@
 import os
 import stat
 from collections.abc import Callable
-from pathlib import Path
 
 from treadle_config.file_text import text_of
-from treadle_config.json_reader import read_json
 from treadle_config.suggestions import did_you_mean, nearest
 from treadle_config.tree import Node, Source, Unreadable, is_null
 from treadle_config.yaml_reader import read_yaml
@@ -67,9 +65,11 @@ def _parsed(data: bytes, kind: str, name: str, source_at: Callable[[int], Source
         return read_yaml(text, name, source_at)
     if not text.strip():
         return None
+    # Each reader is imported where it is needed.
     if kind == "JSON":
+        from treadle_config.json_reader import read_json
+
         return read_json(text, source_at)
-    # Imported here: it is the one reader that is not needed for the command line or for YAML.
     from treadle_config.toml_reader import read_toml
 
     return read_toml(text, source_at)
@@ -100,14 +100,17 @@ def _bytes(name: str, written: str) -> bytes:
     except (OSError, ValueError) as error:
         said = getattr(error, "strerror", None) or str(error)
         got = said[0].lower() + said[1:]
-        raise NoSuchFile(_similar(Path(name), written), got=got, expected=readable) from None
+        raise NoSuchFile(_similar(name, written), got=got, expected=readable) from None
     if len(data) > _LARGEST:
         wanted = f"at most {_LARGEST} bytes"
         raise NoSuchFile("is it a config?", got="a larger file", expected=wanted)
     return data
 
 
-def _similar(path: Path, written: str) -> str:
+def _similar(name: str, written: str) -> str:
+    from pathlib import Path
+
+    path = Path(name)
     try:
         if path.exists():
             return ""

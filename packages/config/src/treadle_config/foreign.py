@@ -9,14 +9,10 @@ import enum
 import functools
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from attrs import evolve
 
 from treadle_config.errors import ConfigError, Problem, SchemaError
 from treadle_config.fields import is_class
-from treadle_config.json_reader import read_json
 from treadle_config.leaves import reason
 from treadle_config.plans import Leaf
 from treadle_config.scalars import Mismatch
@@ -97,6 +93,8 @@ class Foreign:
 
     @functools.cached_property
     def _converter(self) -> "Converter":
+        from pathlib import Path
+
         import cattrs
 
         given, codecs = self._given, self._codecs
@@ -140,6 +138,8 @@ def _whole(content: Any) -> Any:
     """A value with all that is in it; on the command line that is written as JSON."""
     if isinstance(content, Verbatim) and content.lstrip()[:1] in ("[", "{"):
         try:
+            from treadle_config.json_reader import read_json
+
             content = read_json(content, lambda _line: DEFAULT).content
         except Unreadable as error:
             raise Mismatch(error.hint) from None
@@ -152,7 +152,7 @@ def _problems(error: Exception, value: Any, path: str, expected: str) -> Iterato
 
     if isinstance(error, ConfigError):
         for one in error.problems:
-            yield evolve(one, path=within(path, one.path))
+            yield one.replaced(path=within(path, one.path))
     elif isinstance(error, BaseValidationError):
         for inner in error.exceptions:
             notes = getattr(inner, "__notes__", ())

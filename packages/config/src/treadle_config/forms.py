@@ -1,6 +1,5 @@
 """The right form of a value that was written as a shorthand for it, for messages."""
 
-import json
 import re
 
 from treadle_config.plans import Choice, Items, Plan
@@ -38,6 +37,8 @@ def _listed(items: Items, node: Node) -> str:
         items.plan_at(0).decode(content)
     except Mismatch:
         return "write a list"
+    import json
+
     plain = isinstance(content, Plain) and _NEEDS_NO_QUOTES.fullmatch(content)
     quoted = isinstance(content, str) and not plain
     return (

@@ -3,8 +3,6 @@
 import os
 from collections.abc import Callable, Iterator
 
-from attrs import evolve
-
 from treadle_config.errors import Problem
 from treadle_config.files import NoSuchFile, read_document
 from treadle_config.tree import DEEPEST, Node, Source, Unreadable, is_null, shown
@@ -82,7 +80,7 @@ class Files:
                 below += found
         # Only now is it known how many layers lie below, and these lines are to be sorted above.
         source_at = _sources(name, next(self._ranks))
-        self._problems += [evolve(one, source=source_at(line)) for one, line in wrong]
+        self._problems += [one.replaced(source=source_at(line)) for one, line in wrong]
         _move(node, source_at)
         return [*below, node]
 

@@ -1,9 +1,6 @@
 """A whole value in one text: JSON, or YAML's flow style, on the command line and in variables."""
 
-import json
-
 from treadle_config.errors import MissingExtra
-from treadle_config.json_reader import read_json
 from treadle_config.plans import Plan
 from treadle_config.scalars import Mismatch
 from treadle_config.tree import Node, Source, Unreadable, Verbatim
@@ -23,6 +20,10 @@ def read_inline(text: str, source: Source, *, yaml: bool = True) -> Node:
         Unreadable: It is neither. `expected` says what it could have been, `path` the place
             of a key that is given twice.
     """
+    import json
+
+    from treadle_config.json_reader import read_json
+
     try:
         return read_json(text, lambda _line: source)
     except Unreadable as error:

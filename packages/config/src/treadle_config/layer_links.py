@@ -7,8 +7,6 @@ stood; then the layers are merged again. So a link's value wins and loses as a p
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve
-
 from treadle_config.class_defaults import BAD
 from treadle_config.diagnosis import link_failed
 from treadle_config.errors import Problem
@@ -97,7 +95,7 @@ class LayerLinks:
                 self._compute(inputs, one, reads[one])
 
     def _compute(self, inputs: Inputs, one: Pending, read: Iterable[Place]) -> None:
-        source = evolve(one.node.source, kind="link")
+        source = one.node.source.replaced(kind="link")
         try:
             values = [inputs.value(place) for place in read]
         except Unknown as unknown:

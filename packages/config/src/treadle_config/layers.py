@@ -4,9 +4,7 @@ import itertools
 import os
 from collections.abc import Mapping, Sequence
 from types import FrameType
-from typing import Any, ClassVar, Literal, Protocol
-
-from attrs import AttrsInstance, evolve, frozen
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from treadle_config.environment import environment_layer
 from treadle_config.errors import Problem
@@ -16,6 +14,7 @@ from treadle_config.paths import locate
 from treadle_config.plans import Plan
 from treadle_config.schema import Schema
 from treadle_config.tree import Node, Source, nodes_of
+from treadle_config.value import Value
 
 Precedence = Literal["code_over_file", "file_over_code"]
 
@@ -27,14 +26,20 @@ COMMAND_LINE_RANK = 1_000_000
 """Above every layer that can be given, whose number is not known when argv is read."""
 
 
-@frozen
-class Layer:
+class Layer(Value):
     """A named layer; made by `layer`."""
+
+    __match_args__ = ("name", "values", "at", "must_win")
 
     name: str
     values: Mapping[str, Any]
     at: Literal["file", "code"]
-    must_win: bool = False
+    must_win: bool
+
+    def __init__(
+        self, name: str, values: Mapping[str, Any], at: Literal["file", "code"], *, must_win: bool
+    ) -> None:
+        self.__dict__.update(name=name, values=values, at=at, must_win=must_win)
 
 
 def layer(
@@ -54,17 +59,24 @@ def layer(
     """
     if at not in ("file", "code"):
         raise ValueError(f'layer(at={at!r}): a layer stands at="file" or at="code"')
-    return Layer(name, values, at, must_win)
+    return Layer(name, values, at, must_win=must_win)
 
 
-class DataclassInstance(Protocol):
-    """An instance of a dataclass."""
+if TYPE_CHECKING:
+    # To make a protocol and such a union takes long, and nothing looks at them later.
+    from attrs import AttrsInstance
 
-    __dataclass_fields__: ClassVar[dict[str, Any]]
+    class DataclassInstance(Protocol):
+        """An instance of a dataclass."""
 
+        __dataclass_fields__: ClassVar[dict[str, Any]]
 
-LayerLike = str | os.PathLike[str] | Mapping[str, Any] | Layer | AttrsInstance | DataclassInstance
-"""An instance is one of the schema itself."""
+    # An instance is one of the schema itself.
+    LayerLike = (
+        str | os.PathLike[str] | Mapping[str, Any] | Layer | AttrsInstance | DataclassInstance
+    )
+else:
+    LayerLike = Any
 
 
 def check_layers(cls: type, given: Sequence[LayerLike], precedence: str, env: str | None) -> None:
@@ -130,7 +142,7 @@ def read_layers(
                 source = Source("layer", one.name, must_win=must_win, order=order, at=at)
                 found.append(nodes_of(one.values, source))
             else:
-                source = evolve(site, order=(next(ranks), site.line))
+                source = site.replaced(order=(next(ranks), site.line))
                 mapping = isinstance(one, Mapping)
                 found.append(
                     nodes_of(one, source) if mapping else value_tree(schema, root, one, source)

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, overload
 
-from attrs import Factory, field, frozen
+from attrs import Factory, field
 
 from treadle_config.errors import LinkError
 from treadle_config.tree import Node
+from treadle_config.value import Value
 
 T = TypeVar("T")
 
@@ -15,13 +16,22 @@ _LINKED_KEY = "treadle_config.linked"
 _DECLARATION = type(field())
 
 
-@frozen
-class Link:
+class Link(Value):
     """A function of other fields; called with an instance, it is an attrs default."""
+
+    __match_args__ = ("compute", "paths", "field_arguments")
 
     compute: Callable[..., Any]
     paths: tuple[str, ...]
-    field_arguments: tuple[str, ...] = ()
+    field_arguments: tuple[str, ...]
+
+    def __init__(
+        self,
+        compute: Callable[..., Any],
+        paths: tuple[str, ...],
+        field_arguments: tuple[str, ...] = (),
+    ) -> None:
+        self.__dict__.update(compute=compute, paths=paths, field_arguments=field_arguments)
 
     def __call__(self, instance: Any) -> Any:
         """Compute the value from the fields that the instance has so far."""
@@ -43,12 +53,16 @@ class Link:
         return value
 
 
-@frozen
-class Linked:
+class Linked(Value):
     """A class with some of its fields linked from outside; an attrs default, too."""
+
+    __match_args__ = ("cls", "links")
 
     cls: Callable[..., Any]
     links: Mapping[str, Link]
+
+    def __init__(self, cls: Callable[..., Any], links: Mapping[str, Link]) -> None:
+        self.__dict__.update(cls=cls, links=links)
 
     def __call__(self, instance: Any) -> Any:
         """Make the class with what its links give now."""

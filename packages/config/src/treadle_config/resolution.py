@@ -4,10 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
-
-from attrs import evolve
 
 from treadle_config.build import Build
 from treadle_config.dump import write
@@ -109,7 +106,7 @@ class Resolution(Generic[C]):
             raise ValueError(f'dump({values!r}): give "source" or "resolved"')
         dumped = ways[values](self._build, self.precedence)
         if path is not None:
-            write(Path(path), dumped)
+            write(path, dumped)
         return dumped
 
     def to_argv(self) -> list[str]:
@@ -138,7 +135,7 @@ class Resolution(Generic[C]):
         frame = sys._getframe(1)  # noqa: SLF001  # the line that the layer is attributed to
         site, build = site_of(frame), self._build
         order = COMMAND_LINE_RANK + 1 + len(build.nodes), site.line
-        schema, root, node = build.schema, build.root, nodes_of(values, evolve(site, order=order))
+        schema, root, node = build.schema, build.root, nodes_of(values, site.replaced(order=order))
         problems: list[Problem] = []
         with schema.naming(frame.f_locals):
             nodes = [*build.nodes, *effective(schema, root, [node], problems)]

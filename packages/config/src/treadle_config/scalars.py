@@ -8,7 +8,6 @@ import math
 import operator
 import re
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 
 from treadle_config.errors import Problem
@@ -151,6 +150,8 @@ def _int_of_text(text: str) -> int:
     if len(text) > _MOST_DIGITS or abs(int(found["exponent"] or 0)) > _LARGEST_EXPONENT:
         raise Mismatch("too large")
     # Not through float: int(float("1e23")) is 99999999999999991611392.
+    from decimal import Decimal
+
     number = Decimal(text)
     if number != number.to_integral_value():
         raise Mismatch

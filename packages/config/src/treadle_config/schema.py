@@ -5,7 +5,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from attrs import NOTHING, evolve
+from attrs import NOTHING
 
 from treadle_config.annotations import declared_types
 from treadle_config.constructors import check_constructor
@@ -167,6 +167,7 @@ class Schema:
         declared = declared_types(fields, _variables(cls), self._names, path)
         for one in fields.values():
             self._plan(fields.cls, one, declared[one.key], join(path, one.key))
+        fields.sort_out()
         # Before going down, for classes that contain themselves.
         self._fields[cls] = fields
         self._under_way.append(cls)
@@ -197,7 +198,7 @@ class Schema:
         if field.linked is not None and isinstance(plan.mapping, Choice):
             # With the parameters that the field gives it, where it is generic.
             chosen: Any = self._chosen(plan.mapping, field.linked.cls)
-            field.linked = field.linked if chosen is None else evolve(field.linked, cls=chosen)
+            field.linked = field.linked if chosen is None else field.linked.replaced(cls=chosen)
         default = field.default
         # Most are scalars, for which asking the leaf at once is much faster.
         fits = type(default) in _SCALARS and len(plan.leaves) == 1

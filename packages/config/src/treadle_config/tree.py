@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attrs import field, frozen
+from treadle_config.value import Value
 
 MOST_NODES = 200_000
 """Values in a file, aliases counted as often as they are used: far beyond any config, far below
@@ -27,8 +27,7 @@ class Verbatim(str):
     __slots__ = ()
 
 
-@frozen(slots=False)  # with slots it takes twice as long to make, and each line of a file has one
-class Source:
+class Source(Value):
     """Where a value was written.
 
     `str(source)` is `file train.yaml:3`, `cli --data.batch-size`, `env APP_LR`,
@@ -43,12 +42,28 @@ class Source:
         at: For a layer named by the user, the rank that it stands just above.
     """
 
+    __match_args__ = ("kind", "name", "line")
+
     kind: str
-    name: str = ""
-    line: int = 0
-    must_win: bool = field(default=False, eq=False, repr=False)
-    order: tuple[int, int] = field(default=(0, 0), eq=False, repr=False)
-    at: str = field(default="", eq=False, repr=False)
+    name: str
+    line: int
+    must_win: bool
+    order: tuple[int, int]
+    at: str
+
+    def __init__(
+        self,
+        kind: str,
+        name: str = "",
+        line: int = 0,
+        *,
+        must_win: bool = False,
+        order: tuple[int, int] = (0, 0),
+        at: str = "",
+    ) -> None:
+        fields = self.__dict__  # each line of a file has one, and this is the fastest way
+        fields["kind"], fields["name"], fields["line"] = kind, name, line
+        fields["must_win"], fields["order"], fields["at"] = must_win, order, at
 
     def __str__(self) -> str:
         where = f"{self.name}:{self.line}" if self.line else self.name
