@@ -450,3 +450,18 @@ def test_a_repeated_flag_below_a_dict_key_adds_each_item_once():
     )
 
     assert ["code", "a", "b"] == [one for one in actual.by_number[1].runs if one != "d"]
+
+
+def test_every_field_has_a_variable(monkeypatch):
+    """Also one with two underscores of its own, and one with letters that have no capital."""
+
+    @frozen
+    class Odd:
+        größe: int = 1  # noqa: PLC2401
+        a__b: int = 1
+        inner: Inner = Inner()
+
+    monkeypatch.setenv("APP_GRÖSSE", "2")
+    monkeypatch.setenv("APP_A__B", "3")
+
+    assert Odd(größe=2, a__b=3) == load(Odd, env="APP_")

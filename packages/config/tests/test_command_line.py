@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from typing import Generic, TypeVar
 
 import pytest
 from attrs import field, frozen
@@ -324,3 +325,27 @@ def test_a_pipe_that_nobody_reads_ends_the_program_quietly(length, written):
     os.close(writing)
 
     assert (141, b"") == (actual.returncode, actual.stderr)
+
+
+T = TypeVar("T")
+
+
+@frozen
+class Box(Generic[T]):
+    item: T
+
+
+def test_main_may_take_a_generic_class_with_its_parameters(capsys):
+    """They decide how the config is read; an instance of the class may lie below."""
+
+    def main(config: Box[int]) -> Box[int]:
+        return config
+
+    actual = run_cli(main, Box(1), argv=["--item", "3"])
+    with pytest.raises(SystemExit):
+        run_cli(main, argv=["--item", "a"], prog="box")
+
+    assert (Box(3), "box: item (cli --item): expected int, got a\n") == (
+        actual,
+        capsys.readouterr().err.partition("box --help")[0],
+    )

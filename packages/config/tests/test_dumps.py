@@ -245,11 +245,11 @@ def test_what_is_complete_is_added_to_by_stronger_layers_only():
 @pytest.mark.parametrize(
     ("header", "expected"),
     [
-        (3, "treadle-config (x): expected a mapping of precedence, linked, whole, got 3"),
+        (3, "treadle-config (x): expected a mapping of precedence, linked, whole, secret, got 3"),
         (
             {"precedenc": "code_over_file"},
             (
-                "treadle-config.precedenc (x): expected one of precedence, linked, whole, "
+                "treadle-config.precedenc (x): expected one of precedence, linked, whole, secret, "
                 "got 'precedenc'; did you mean precedence?"
             ),
         ),

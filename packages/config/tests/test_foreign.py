@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections import deque
+from collections import Counter, OrderedDict, deque
 from typing import Any, Generic, NamedTuple, NewType, NotRequired, TypedDict, TypeVar
 
 import cattrs
@@ -195,3 +195,34 @@ print("cattrs" in sys.modules)
     )
 
     assert "False\nTrue\n" == actual.stdout
+
+
+class Loose(TypedDict):
+    anything: Any
+
+
+@pytest.mark.parametrize(
+    ("declared", "text", "expected"),
+    [
+        (deque, '[1, "1", null]', deque([1, "1", None])),
+        (deque[Any], "[[1.5]]", deque([[1.5]])),
+        (Counter, '{"a": 2}', Counter(a=2)),
+        (OrderedDict[str, Any], '{"a": [true]}', OrderedDict(a=[True])),
+        (Loose, '{"anything": 1}', {"anything": 1}),
+    ],
+)
+def test_what_may_be_anything_within_is_read_as_elsewhere(declared, text, expected, written):
+    """No text of a file is left unread, and what is read is of plain types."""
+    cls = one_field(declared)
+    name = written("a.json", f'{{"x": {text}}}')
+
+    actual = load(cls, name).x
+
+    assert (repr(expected), expected) == (repr(actual), load(cls, dump(cls(actual))).x)
+
+
+def test_a_key_of_a_table_that_is_no_text_is_a_problem(said):
+    """As one that is not known."""
+    actual = said(load, one_field(Loose), {"x": {1: 2, "anything": 3}})
+
+    assert ["expected a key of Loose, got '1'"] == [one.partition(": ")[2] for one in actual]

@@ -3,6 +3,7 @@
 import datetime as dt
 import enum
 import functools
+import json
 import math
 import operator
 import subprocess
@@ -193,6 +194,13 @@ def test_what_is_written_is_read_back(value):
             ),
         ),
         (Self, "x: typing.Self is not read; name the class itself"),
+        (
+            enum.Enum,
+            (
+                "x: nothing reads the type Enum; "
+                "register it with Codecs().register(type, encode, decode)"
+            ),
+        ),
         (list["Mode"], "x[]: the type 'Mode' is a name in quotes; give the type itself"),
     ],
 )
@@ -216,7 +224,39 @@ def test_what_stands_where_anything_may_is_plain():
             "back; declare its type"
         ),
         {"a": [1, None, {"b": True}]},
-    ) == (str(caught.value), codecs.encode({"a": (1, None, {"b": True})}, Any))
+    ) == (str(caught.value), codecs.encode({"a": [1, None, {"b": True}]}, Any))
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+
+
+class Word(str, enum.Enum):  # noqa: UP042  # whose str() is not its text
+    NO = "no"
+
+
+@pytest.mark.parametrize("value", [[Level.LOW], {"a": Word.NO}, {Word.NO: 1.5}])
+def test_what_stands_where_anything_may_is_written_as_an_equal_value(value):
+    """A member of an enum that is a number or text is that."""
+    actual = Codecs().encode(value, Any)
+
+    assert (value, value) == (actual, json.loads(json.dumps(actual)))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ([(1, "a")], "(1, 'a') stands where any value may"),
+        ({"a": {1, 2}}, "{1, 2} stands where any value may"),
+        ({1: 2}, "a mapping with keys that are not text stands where any value may"),
+    ],
+)
+def test_what_would_be_read_back_as_another_type_is_refused(value, expected):
+    """Not even a tuple becomes a list in silence."""
+    with pytest.raises(SchemaError) as caught:
+        Codecs().encode(value, Any)
+
+    assert expected == str(caught.value).partition(", so")[0]
 
 
 def test_a_literal_beside_text_is_text():

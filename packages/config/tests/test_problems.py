@@ -1,12 +1,14 @@
 """Problems: all at once, each with its path, its source, and what to do."""
 
 import dataclasses
+import json
+import re
 
 import pytest
 from attrs import field, frozen
 from attrs.validators import gt, lt
 
-from treadle_config import ConfigError, Source, link, load
+from treadle_config import ConfigError, Source, layer, link, load, resolve
 
 
 def test_every_problem_is_reported_at_once_in_a_stable_order(schemas, written):
@@ -97,6 +99,11 @@ def test_a_problem_says_its_parts(schemas):
             "--data.splits.train much",
             "data.splits.train (cli --data.splits.train): expected float, got much",
         ),
+        ("--clip true", "clip (cli --clip): expected int | float | null, got true"),
+        (
+            "--optim.type SGD",
+            "optim.type (cli --optim.type): expected one of adam, sgd, got SGD; did you mean sgd?",
+        ),
     ],
 )
 def test_a_message_says_what_was_seen_what_was_expected_and_what_to_do(
@@ -112,6 +119,10 @@ def test_a_message_says_what_was_seen_what_was_expected_and_what_to_do(
         ("optim:\n", "optim (file a.yaml:1): expected Adam | SGD, got null"),
         ("data: 3\n", "data (file a.yaml:1): expected Data, got 3"),
         ("data: {batch_size: null}\n", "data.batch_size (file a.yaml:1): expected int, got null"),
+        ("data: {batch_size: 32.7}\n", "data.batch_size (file a.yaml:1): expected int, got 32.7"),
+        ("data: {batch_size: true}\n", "data.batch_size (file a.yaml:1): expected int, got true"),
+        ("data: {shuffle: 2}\n", "data.shuffle (file a.yaml:1): expected bool, got 2"),
+        ("clip: true\n", "clip (file a.yaml:1): expected int | float | null, got true"),
         ("name: ~\n", "name (file a.yaml:1): expected str, got null"),
         (
             "batch_size: 8\n",
@@ -417,3 +428,203 @@ def test_a_validators_problem_shows_what_was_given():
         load(Schema, {"size": "1_000"})
 
     assert ["1_000"] == [problem.got.strip("'") for problem in caught.value.problems]
+
+
+def test_a_validator_is_asked_where_another_field_cannot_be_read(schemas, said):
+    """Both mistakes are told, though the object was never made."""
+    actual = said(load, schemas.Config, argv=["--data.batch-size", "-1", "--data.workers", "q"])
+
+    assert [
+        (
+            "data.batch_size (cli --data.batch-size): expected a value that its validator takes, "
+            "got -1; 'batch_size' must be > 0: -1"
+        ),
+        "data.workers (cli --data.workers): expected int, got q",
+    ] == actual
+
+
+@pytest.mark.parametrize("source", ["file", "code", "env", "cli"])
+def test_only_the_first_problems_have_a_suggestion(source, schemas, written, monkeypatch):
+    """A file of another schema is answered at once, however many keys it has."""
+    names = [f"optim_{index:03}" for index in range(100)]
+    layers, argv, asked = [], [], []
+    if source == "file":
+        layers = [written("a.json", json.dumps(dict.fromkeys(names, 1)))]
+    elif source == "code":
+        layers = [dict.fromkeys(names, 1)]
+    elif source == "env":
+        for name in names:
+            monkeypatch.setenv(f"APP_{name}", "1")
+    else:
+        argv = [f"--{name}=1" for name in names]
+
+    def counted(*args, **kwargs):
+        asked.append(args)
+        return ["optim"]
+
+    monkeypatch.setattr("difflib.get_close_matches", counted)
+    with pytest.raises(ConfigError) as caught:
+        load(schemas.Config, *layers, argv=argv, env="APP_")
+
+    hints = [problem.hint.startswith("did you mean") for problem in caught.value.problems]
+    assert (100, [True] * 20, True) == (len(hints), hints[:20], len(asked) <= 2 * 20)
+
+
+@frozen
+class Required:
+    size: int
+    depth: int
+
+
+def test_what_is_missing_is_told_only_where_that_is_known(said, written):
+    """A file that cannot be read may have said it, and a flag that lacks its value did."""
+    broken = written("a.json", "{")
+
+    actual = [said(load, Required, broken), said(load, Required, argv=["--size"])]
+
+    assert [
+        [
+            (
+                "file a.json:1: expected JSON, got something else; "
+                "expecting property name enclosed in double quotes"
+            )
+        ],
+        [
+            (
+                "depth: expected int, got nothing; "
+                "it has no default; give it in a file, in code, or as --depth"
+            ),
+            "size (cli --size): expected int, got nothing",
+        ],
+    ] == actual
+
+
+def test_a_mapping_that_holds_itself_is_a_problem(schemas, said):
+    """In a mapping, in a layer of one's own, and in `replace`."""
+    endless: dict[str, object] = {}
+    endless["data"] = [endless]
+
+    actual = [
+        *said(load, schemas.Config, endless),
+        *said(load, schemas.Config, layer("cluster", endless, at="file")),
+        *said(resolve(schemas.Config).replace, endless),
+    ]
+
+    wanted = "expected at most 100 levels, got more; does a mapping or a list hold itself?"
+    assert [wanted, f"cluster: {wanted}", wanted] == [
+        one.partition(": ")[2] if one.startswith("code") else one for one in actual
+    ]
+
+
+class Unspeakable:
+    def __repr__(self) -> str:
+        raise RuntimeError("not ready")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"seed": Unspeakable()}, "expected int | null, got <Unspeakable>"),
+        ({"optim": {"type": Unspeakable()}}, "expected one of adam, sgd, got <Unspeakable>"),
+        ({"optim": {"type": int}}, "expected one of adam, sgd, got int"),
+        ({"optim": {"type": ["adam"]}}, "expected one of adam, sgd, got a list"),
+        ({"data": {"batch_size": -(10**5000)}}, "expected a value that its validator takes, got"),
+    ],
+    ids=["value", "tag", "class", "list", "digits"],
+)
+def test_whatever_is_given_in_code_can_be_told(given, expected, schemas, said):
+    """A value that cannot be shown is shown by its class."""
+    (actual,) = said(load, schemas.Config, given)
+
+    assert actual.partition(": ")[2].startswith(expected)
+
+
+def test_another_class_of_the_same_name_is_told(schemas, said):
+    """As it is after a module was loaded again."""
+    other = frozen(type("Adam", (), {}))
+
+    (actual,) = said(load, schemas.Config, {"optim": {"type": other}})
+
+    assert "it is another class than the Adam that is declared" == actual.partition("; ")[2]
+
+
+@frozen
+class Tables:
+    by_name: dict[str, int] = field(factory=dict)
+    by_number: dict[int, int] = field(factory=dict)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"by_name": {1: 1}}, "by_name.1 (code): expected a key of type str, got 1"),
+        ({"by_name": {None: 1}}, "by_name.None (code): expected a key of type str, got null"),
+        (
+            {"by_number": {1: 1, "1.0": 2}},
+            "by_number.1 (code): expected one value, got a second; 1 and '1.0' are one key",
+        ),
+    ],
+)
+def test_a_key_is_as_strict_as_a_value(given, expected, said):
+    """A number is no text, and two spellings of a key are one key, given twice."""
+    (actual,) = said(load, Tables, given)
+
+    assert expected == re.sub(r"code [a-z.]*:\d+", "code", actual)
+
+
+def test_two_spellings_of_a_key_in_a_file_are_one_key_twice(said, written):
+    """Nothing is dropped in silence."""
+    name = written("a.json", '{"by_number": {"1000": 1,\n"1_000": 2}}')
+
+    assert [
+        (
+            "by_number.1000 (file a.json:2): expected one value, got a second; "
+            "'1000' and '1_000' are one key"
+        )
+    ] == said(load, Tables, name)
+
+
+def test_a_long_value_is_not_said_again_in_the_hint(said):
+    """A message is a line, the right form included."""
+
+    @frozen
+    class Many:
+        track: list[str] = field(factory=list)
+
+    (actual,) = said(load, Many, {"track": "x" * 1000})
+
+    assert "write a list" == actual.partition("; ")[2]
+
+
+@frozen
+class Endless:
+    size: int = 1
+    inner: "Endless | None" = None
+    many: "list[Endless]" = field(factory=list)
+
+
+@pytest.mark.parametrize(
+    "path", [f"{'inner.' * 100}size", f"many[0]{'.many[0]' * 100}.size"], ids=["fields", "items"]
+)
+def test_a_path_has_an_end(path, said, monkeypatch):
+    """In a class within itself, a hundred levels may be written."""
+    monkeypatch.setenv("APP_INNER" + "__INNER" * 99 + "__SIZE", "1")
+    deep = load(Endless, argv=[f"--{'inner.' * 99}size=2"])
+    levels = 0
+    while deep.inner is not None:
+        deep, levels = deep.inner, levels + 1
+
+    actual = said(load, Endless, argv=["--many+={}", f"--{path}=1"], env="APP_")
+
+    assert (
+        (99, 2),
+        ["expected the name of a field", "expected the flag of a setting"],
+    ) == ((levels, deep.size), [one.partition(": ")[2].partition(",")[0] for one in actual])
+
+
+@pytest.mark.parametrize("values", [None, "seed", ["seed"]])
+def test_a_layer_of_values_that_are_no_mapping_is_a_problem(values, schemas, said):
+    """Its name is the source."""
+    (actual,) = said(load, schemas.Config, layer("cluster", values, at="code"))
+
+    assert actual.startswith("cluster: expected Config, got ")

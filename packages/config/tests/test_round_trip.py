@@ -241,3 +241,19 @@ def test_a_file_that_cannot_be_written_leaves_what_was_there(schemas, tmp_path):
         (tmp_path / "a.json").read_text(),
         str(caught.value),
     )
+
+
+def test_text_that_yaml_cannot_hold_is_refused_when_it_is_written(tmp_path):
+    """Half a surrogate would make a file that cannot be read."""
+    pytest.importorskip("yaml", reason="needs the extra treadle-config[yaml]")
+
+    with pytest.raises(TreadleConfigError) as caught:
+        dump(Leaf(text="a\udcff"), tmp_path / "a.yaml")
+
+    assert (
+        (
+            "'a\\udcff' holds half a surrogate, as a file name that is no UTF-8 does, and "
+            "YAML has no way to write it; write a .json file"
+        ),
+        [],
+    ) == (str(caught.value), list(tmp_path.iterdir()))

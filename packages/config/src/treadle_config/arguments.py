@@ -17,8 +17,8 @@ from treadle_config.paths import Located
 from treadle_config.plans import Choice, Plan
 from treadle_config.scalars import BOOL_WORDS
 from treadle_config.schema import Schema
-from treadle_config.suggestions import did_you_mean
-from treadle_config.tree import Node, Source, Unreadable, Verbatim, shown, within
+from treadle_config.suggestions import did_you_mean, may_suggest
+from treadle_config.tree import MASK, Node, Source, Unreadable, Verbatim, shown, within
 
 OWN_FLAGS = ("config", "help", "print_config")
 """Root names that the command line keeps for itself."""
@@ -56,7 +56,8 @@ def read_arguments(
         SchemaError: A field of the config has the name of a flag of the command line's own.
     """
     if isinstance(argv, str) or not all(isinstance(word, str) for word in argv):
-        raise TypeError(f"argv={argv!r}: give a list of words, such as sys.argv[1:]")
+        said = f"argv is of type {type(argv).__name__}" if schema.has_secrets else f"argv={argv!r}"
+        raise TypeError(f"{said}: give a list of words, such as sys.argv[1:]")
     check_names(schema, root)
     reader = _Reader(schema, root, argv, allowed)
     reader.read()
@@ -88,7 +89,7 @@ class _Reader:
         self._next = 0
         # The lists that argv has begun; where a scalar is taken as well, with what may be one.
         self._lists: dict[str, Node | None] = {}
-        self._merge = Merge(schema, self.found.problems, over_defaults=False)
+        self._merge = Merge(schema, self.found.problems, over_defaults=False, root=root)
 
     def read(self) -> None:
         while self._next < len(self._argv):
@@ -104,9 +105,12 @@ class _Reader:
             else:
                 hint = "a lone -- is not used here; leave it out" if word == "--" else ""
                 before = normal(self._argv[index - 1][2:]) if index else ""
+                got = repr(word)
                 if before in self._allowed and before != "help":
                     hint = did_you_mean(f"{flag_of(before)}={word}")
-                self._problem("", source, repr(word), "a flag such as --name VALUE", hint)
+                elif self._schema.has_secrets and not hint:
+                    got = MASK  # a part of one, where the quotes around it are missing
+                self._problem("", source, got, "a flag such as --name VALUE", hint)
 
     def _flag(self, written: str, value: str | None, source: Source) -> None:
         name = normal(written)
@@ -134,7 +138,12 @@ class _Reader:
                 return
         if value is None and self._follows():
             self._next += 1  # its value; it would be a second problem otherwise
-        hint = flag_meant(self._schema, self._root, written, self._allowed)
+        hint = ""
+        if may_suggest(self.found.problems):
+            hint = flag_meant(self._schema, self._root, written, self._allowed)
+        if self._schema.has_secrets:
+            written = self._told(written)
+            source = source.replaced(name=f"--{written}")
         path = normal(written).replace("[_", "[-")
         self._problem(path, source, f"'--{written}'", "the flag of a setting", hint)
 
@@ -275,10 +284,33 @@ class _Reader:
             return self._argv[self._next - 1]
         hint = ""
         if self._next < len(self._argv):
-            hint = f"write {source.name}={self._argv[self._next]} if that is the value"
+            word = self._argv[self._next]
+            if found is not None and self._hides(found.path):
+                # It would be told as an unknown flag.
+                self._next += flag_place(self._schema, self._root, word[2:]) is None
+                word = MASK
+            hint = f"write {source.name}={word} if that is the value"
         path, expected = (found.path, found.expected) if found is not None else ("", "a file")
         self._problem(path, source, "nothing", expected, hint)
         return None
+
+    def _hides(self, path: str) -> bool:
+        """Whether what stands at a path is secret, or may have secrets in it."""
+        if not self._schema.has_secrets:
+            return False
+        from treadle_config.secret_places import place_of
+
+        return place_of(self._schema, self._root, path).holds
+
+    def _told(self, written: str) -> str:
+        """An unknown flag, without what stands behind the name of a secret."""
+        from treadle_config.secret_places import place_of
+
+        name = normal(written)
+        start = 3 if name[:3] == "no_" else 0
+        place = place_of(self._schema, self._root, name[start:])
+        end = start + place.known
+        return f"{written[:end]}{MASK}" if place.secret and end < len(written) else written
 
     def _follows(self) -> bool:
         """Whether a value comes next; a negative number is one."""

@@ -18,11 +18,13 @@ from treadle_config.paths import choosing, known_paths
 from treadle_config.plans import Choice, Dictionary, Items, Plan
 from treadle_config.scalars import Mismatch
 from treadle_config.schema import Schema
-from treadle_config.suggestions import did_you_mean, nearest, nearest_path
+from treadle_config.secret_values import Withheld, hide
+from treadle_config.suggestions import did_you_mean, may_suggest, nearest, nearest_path
 from treadle_config.tags import TAG_KEY, tag_of
 from treadle_config.tree import (
     DEFAULT,
     LINK,
+    MASK,
     Computed,
     Node,
     Source,
@@ -48,6 +50,7 @@ class Build:
         values: The values that could be built, scalars and containers of them, by dotted path;
             only where it is traced.
         defaults: What is known of links.
+        env: The prefix of environment variables; empty where none are read.
 
     Args:
         schema: Where classes are planned.
@@ -56,6 +59,7 @@ class Build:
         problems: What was found wrong while the layers were read; more is added.
         trace: Whether to keep where each value came from; to load without it is faster.
         linking: Whether links stand for values in the layers.
+        env: The prefix of environment variables that are read, for messages; empty for none.
     """
 
     def __init__(
@@ -67,6 +71,7 @@ class Build:
         *,
         trace: bool,
         linking: bool = False,
+        env: str = "",
     ) -> None:
         self.schema = schema
         self._trace = trace
@@ -74,9 +79,14 @@ class Build:
         self.root = root
         self.nodes = nodes
         self.problems = problems
+        # Such problems are of whole files, of which nobody knows what they would say.
+        self._unread = any(one.source is not None and one.source.kind == "file" for one in problems)
+        self.env = env
+        # Of secrets, whose texts no message may quote.
+        self._holders: list[tuple[Fields, Any]] = []
         self.sources: dict[str, Source] = {}
         self.values: dict[str, Any] = {}
-        self._merge = Merge(schema, problems, over_defaults=True)
+        self._merge = Merge(schema, problems, over_defaults=True, root=root)
         self.defaults = ClassDefaults(schema, self._merge, problems)
         if linking:
             # Imported here: most loads have no links but those of the schema.
@@ -87,6 +97,8 @@ class Build:
             tree = self.merged(nodes)
         self.made: Any = BAD if tree is None else self._value(root, tree, "")
         assert self.made is not BAD or problems, "a value was refused without a problem"
+        if schema.has_secrets:
+            self._keep_secrets()
 
     def merged(self, nodes: Sequence[Node]) -> Node | None:
         """Merge layers, the weakest first; `None` where nothing can be read."""
@@ -94,6 +106,20 @@ class Build:
         for node in nodes:
             tree = self._merge.merge(self.root, tree, node, "") or tree
         return tree
+
+    def _keep_secrets(self) -> None:
+        if not self.problems:
+            hide(self.schema, self.root, self.made)
+            return
+        # Imported here: it is for mistakes only.
+        from treadle_config.secret_problems import concealed, texts_in, texts_of
+
+        texts = set(texts_in(self.schema, self.root, self.nodes))
+        for fields, holder in self._holders:
+            for one in fields.values():
+                if one.setting.secret:
+                    texts.update(texts_of(getattr(holder, one.name, None)))
+        self.problems[:] = concealed(self.schema, self.root, self.problems, texts)
 
     def early(self, one: Field, node: Node, path: str) -> Any:
         """The value of a field before all is built; `BAD`, without a problem, if it is wrong."""
@@ -208,10 +234,17 @@ class Build:
             hint = f"choose one with {below}: {tags}"
             self.problems.append(Problem(path, node.source, "no choice", choice.expected, hint))
             return None
-        text = tag_of(tag) if isinstance(tag, type) else str(tag)
-        if found := alternatives.get(text):
+        text = tag_of(tag) if isinstance(tag, type) else tag
+        if not isinstance(text, str):
+            if getattr(tag, "value", None) is not BAD:  # the link that stood there is reported
+                self._bad(below, tagged, f"one of {tags}")
+            return None
+        found = alternatives.get(text, [])
+        if len(found) > 1:
             names = " and ".join(one.__qualname__ for one in found)
             hint = f'{names} share it; give one another with @setting(tag="...")'
+        elif found:
+            hint = f"it is another class than the {found[0].__qualname__} that is declared"
         else:
             hint = did_you_mean(nearest(text, alternatives))
         self._bad(below, Node(Verbatim(text), tagged.source), f"one of {tags}", hint)
@@ -219,7 +252,6 @@ class Build:
 
     def _instance(self, cls: type, choice: Choice, node: Node, path: str) -> Any:
         fields = self.schema.fields_of(cls, path)
-        known = len(self.problems)
         given = self._plain(fields, cls, choice, node, path)
         for one in fields.others:
             child = node.content.get(one.key)
@@ -230,7 +262,7 @@ class Build:
                     given[one.key] = self._refreshed(one)
                     continue
             below = join(path, one.key)
-            if one.plan.mapping is not None:
+            if one.plan.mapping is not None and (child is None or one.computed):
                 child = self.defaults.completed(fields, one, child, given, below)
             if child is not None:
                 if one.link is not None:
@@ -239,7 +271,7 @@ class Build:
             elif one.required:
                 given[one.key] = self._missing(one, below)
         bad: set[str] = set()
-        if len(self.problems) > known or self._linking:
+        if self.problems or self._linking:
             bad = {key for key, value in given.items() if value is BAD}
         made, good = BAD, given
         if bad:
@@ -250,6 +282,9 @@ class Build:
         if self._trace:
             seen = partial_instance(fields, good, without=bad)[0] if made is BAD else made
             self._note_defaults(fields, seen, given, path)
+        if fields.has_secrets:
+            seen = partial_instance(fields, good, without=bad)[0] if made is BAD else made
+            self._holders.append((fields, seen))
         return made
 
     def _refreshed(self, one: Field) -> Any:
@@ -284,13 +319,20 @@ class Build:
                 given[one.key] = self._missing(one, join(path, one.key))
         return given
 
-    def _missing(self, one: Field, path: str) -> Any:
+    def _missing(self, one: Field, path: str, source: Source | None = None) -> Any:
+        """Report that nothing was given; for a secret that a dump leaves out, with its source."""
+        if self._unread or any(problem.path == path for problem in self.problems):
+            return BAD  # it may have been given, where there is a problem already
         whole, bracket, _ = path.partition("[")
         flag = f"--{whole.replace('_', '-')}"
         # An element of a list has no flag; the list has one, for JSON.
         way = f"within {flag}" if bracket else f"as {flag}"
         hint = f"it has no default; give it in a file, in code, or {way}"
-        self.problems.append(Problem(path, None, "nothing", one.plan.expected, hint))
+        if one.setting.secret:
+            from treadle_config.secret_problems import where_to_give
+
+            hint = where_to_give(path, self.env, left_out=source is not None)
+        self.problems.append(Problem(path, source, "nothing", one.plan.expected, hint))
         return BAD
 
     def _made(self, fields: Fields, node: Node, given: Mapping[str, Any], path: str) -> Any:
@@ -309,6 +351,8 @@ class Build:
         return made
 
     def _given(self, one: Field, child: Node, path: str) -> Any:
+        if type(child.content) is Withheld:
+            return self._missing(one, path, child.source)
         if one.converter is None or one.given is not one.plan:
             return self._value(one.given, child, path)
         if isinstance(child.content, Computed):
@@ -346,13 +390,18 @@ class Build:
     def _unknown(self, cls: type, choice: Choice, key: str, child: Node, path: str) -> None:
         where = join(path, key)
         hint = ""
-        for other in self.schema.planned_classes(choice):
+        suggests = may_suggest(self.problems)
+        for other in self.schema.planned_classes(choice) if suggests else ():
             if other.cls is not cls and key in other:
                 chosen = choosing(path, tag_of(other.cls), _first_source(child))
                 hint = f"{key} is a field of {other.cls.__name__}; choose it with {chosen}"
                 break
-        hint = hint or self._meant(cls, key, child, path)
+        hint = hint or (self._meant(cls, key, child, path) if suggests else "")
         wanted = f"a field of {cls.__name__}"
+        if self.schema.fields_of(cls).has_secrets and is_null(child.content):
+            # A lone text where a mapping is wanted, as in `{hunter2}`, was meant as a value.
+            where, key = join(path, MASK), MASK
+            hint = hint if hint.startswith("did you mean ") else ""
         self.problems.append(Problem(where, _first_source(child), repr(key), wanted, hint))
 
     def _meant(self, cls: type, key: str, child: Node, path: str) -> str:

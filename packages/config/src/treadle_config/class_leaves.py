@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 def leaf_of(cls: type) -> Leaf | None:
     """The leaf of a class that has a text form; `None` if it has none."""
     if issubclass(cls, enum.Enum):
+        if not cls.__members__:
+            return None  # a base of enums: nothing says which of them is meant
         return _flag_leaf(cls) if issubclass(cls, enum.Flag) else enum_leaf(cls)
     # Only who has imported it can declare one; the same holds for those below.
     pathlib = sys.modules.get("pathlib")

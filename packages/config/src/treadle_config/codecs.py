@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_UNREAD: Any = object()
+
 
 class Codecs:
     """Reads and writes values by their declared type.
@@ -89,12 +91,17 @@ class Codecs:
         read = self._readers.get(type)
         if read is None:
             plan = self._schema.of_type(type)
-            read = self._readers[type] = self._shortcut.reader(plan)
+            read = self._shortcut.reader(plan)
+            if self._schema.has_secrets:
+                read = _unread  # only the whole pass lets them hide themselves
+            self._readers[type] = read
+        made: Any
         try:
-            made: T = read(value)
+            made = read(value)
         except Exception:  # noqa: BLE001  # whatever it is, the whole pass says it better
-            made = self._decoded(value, type)
-        return made
+            made = _UNREAD
+        # Not in the `except`: what was raised there may quote a secret, and would be told as well.
+        return self._decoded(value, type) if made is _UNREAD else made
 
     def _decoded(self, value: Any, type: type[T]) -> T:
         plan = self._schema.of_type(type)
@@ -107,6 +114,8 @@ class Codecs:
     def encode(self, value: Any, type: Any = None) -> Any:
         """Write one value as what JSON can hold, save that floats may be infinite or NaN.
 
+        Secrets are left out.
+
         Args:
             value: The value.
             type: Its declared type, where it is not simply the value's class.
@@ -118,3 +127,7 @@ class Codecs:
         if not plan.accepts(value):
             raise SchemaError(f"{value!r} is no {plan.expected}, the type to write it as")
         return encoded(self._schema, plan, value)
+
+
+def _unread(_value: Any) -> Any:
+    return _UNREAD

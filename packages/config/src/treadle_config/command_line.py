@@ -210,7 +210,7 @@ def _config_class(main: Callable[[C], Any], frame: FrameType) -> type[C]:
     except (NameError, TypeError) as error:
         raise SchemaError(f"the annotation of {name} cannot be read ({error})") from error
     cls = hints[parameters[0].name]
-    if not is_class(cls):
+    if not is_class(typing.get_origin(cls) or cls):
         raise SchemaError(f"{name} takes {cls!r}; annotate it with an attrs class or a dataclass")
     found: type[C] = cls
     return found

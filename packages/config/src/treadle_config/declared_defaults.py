@@ -4,6 +4,7 @@ from typing import Any
 
 from treadle_config.errors import SchemaError
 from treadle_config.fields import Field, is_class, is_frozen
+from treadle_config.tree import MASK
 
 _CHANGEABLE = (list, dict, set, bytearray)
 
@@ -21,6 +22,7 @@ def check_default(field: Field, cls: type, path: str) -> None:
             declared type, so that what is written of it could not be read back.
     """
     default: Any = field.default
+    written = MASK if field.setting.secret else repr(default)
     kind, plan = type(default), field.plan
     if plan.is_scalar and kind not in _CHANGEABLE:
         # As most are, and this is for nothing but time.
@@ -41,7 +43,7 @@ def check_default(field: Field, cls: type, path: str) -> None:
             f"every config would share it; use factory={kind.__name__}, or freeze the class"
         )
     if isinstance(default, _CHANGEABLE):
-        way = f"factory=lambda: {default!r}" if default else f"factory={kind.__name__}"
+        way = f"factory=lambda: {written}" if default else f"factory={kind.__name__}"
         raise SchemaError(
             f"{path}: the default is a {kind.__name__}, which can be changed, and "
             f"every config would share it; use {way}"
@@ -49,4 +51,4 @@ def check_default(field: Field, cls: type, path: str) -> None:
     if not plan.accepts(default):
         expected = plan.expected
         way = f"declare {expected} | None" if default is None else "write it as one"
-        raise SchemaError(f"{path}: the default is {default!r}, which is no {expected}; {way}")
+        raise SchemaError(f"{path}: the default is {written}, which is no {expected}; {way}")

@@ -33,9 +33,11 @@ def dump(
         codecs: How types that are not built in are written.
 
     Returns:
-        Dicts, lists, text, numbers, bools and None, with every field in it, links included. The
-        key `treadle-config` is there where a dict or a list of `setting(merge="append")` lacks
-        entries of its default: it names those that are `whole`, so that reading adds nothing.
+        Dicts, lists, text, numbers, bools and None, with every field in it, links included,
+        secrets not. The key `treadle-config` is there where a dict or a list of
+        `setting(merge="append")` lacks entries of its default: it names those that are `whole`,
+        so that reading adds nothing; and where secrets are not as their defaults: it names those
+        under `secret`, so that reading asks for them.
 
     Raises:
         MissingExtra: YAML was asked for and PyYAML is not installed.
@@ -49,7 +51,13 @@ def dump(
     schema = (codecs or Codecs()).schema
     root = schema.root(type(config))
     values: dict[str, Any] = encoded(schema, root, config)
-    values |= Header(whole=[*added_to(schema, root, values, values)]).written()
+    secret: list[str] = []
+    if schema.has_secrets:
+        from treadle_config.secret_dumps import left_out
+
+        secret += left_out(schema, root, config, "")
+    whole = [*added_to(schema, root, values, values)]
+    values |= Header(whole=whole, secret=secret).written()
     if path is not None:
         write(path, values)
     return values
@@ -72,7 +80,12 @@ def json_text(values: Any, encoding: str = "utf-8") -> str:
 
 
 def yaml_text(values: Any) -> str:
-    """Write plain values as YAML in which all text that could be something else is quoted."""
+    """Write plain values as YAML in which all text that could be something else is quoted.
+
+    Raises:
+        MissingExtra: PyYAML is not installed.
+        TreadleConfigError: A text is one that YAML cannot hold.
+    """
     try:
         yaml: Any = importlib.import_module("yaml")
     except ImportError:
@@ -85,6 +98,11 @@ def yaml_text(values: Any) -> str:
             return True
 
     def text(dumper: Any, value: str) -> Any:
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise TreadleConfigError(
+                f"{value!r} holds half a surrogate, as a file name that is no UTF-8 does, and "
+                "YAML has no way to write it; write a .json file"
+            )
         plain = _SAFE_TEXT.fullmatch(value) and value.lower() not in _WORDS_OF_YAML
         style = None if plain else '"'
         return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)

@@ -1,4 +1,4 @@
-"""What a dump says beside the values: the policy, what its links gave, and what is complete.
+"""What a dump says beside the values: the policy, what links gave, what is complete or secret.
 
 It stands under a key with a hyphen, which no field can have.
 """
@@ -15,7 +15,7 @@ from treadle_config.tree import Node, Source, is_null, join, shown
 HEADER = "treadle-config"
 PRECEDENCES = ("code_over_file", "file_over_code")
 
-_KEYS = ("precedence", "linked", "whole")
+_KEYS = ("precedence", "linked", "whole", "secret")
 
 
 class Header:
@@ -26,22 +26,29 @@ class Header:
         linked: The paths of values that links gave. Where a link gives the same when the dump
             is read, it follows on; otherwise somebody changed the value, and it is kept.
         whole: The paths of dicts and lists that are complete, so that nothing weaker is added.
+        secret: The paths of secrets that are left out, and have to be given again.
     """
 
-    __slots__ = ("linked", "precedence", "whole")
+    __slots__ = ("linked", "precedence", "secret", "whole")
 
     def __init__(
-        self, precedence: str = "", linked: Sequence[str] = (), whole: Sequence[str] = ()
+        self,
+        precedence: str = "",
+        linked: Sequence[str] = (),
+        whole: Sequence[str] = (),
+        secret: Sequence[str] = (),
     ) -> None:
         self.precedence = precedence
         self.linked = linked
         self.whole = whole
+        self.secret = secret
 
     def written(self) -> dict[str, Any]:
         """What stands in the dump for it; nothing where there is nothing to say."""
         said: dict[str, Any] = {"precedence": self.precedence} if self.precedence else {}
         said |= {"linked": list(self.linked)} if self.linked else {}
         said |= {"whole": list(self.whole)} if self.whole else {}
+        said |= {"secret": list(self.secret)} if self.secret else {}
         return {HEADER: said} if said else {}
 
 
@@ -57,7 +64,7 @@ class DumpLayer(Node):
 
 def effective(schema: Schema, root: Plan, nodes: list[Node], problems: list[Problem]) -> list[Node]:
     """Layers with the headers of those that are dumps put to effect."""
-    if not any(HEADER in node.content for node in nodes):
+    if not any(isinstance(node.content, dict) and HEADER in node.content for node in nodes):
         return nodes
     # Imported here: few layers are dumps.
     from treadle_config.dump_layers import read_dumps

@@ -1,6 +1,6 @@
 """Layers that are dumps: what stands in the header of one is put to effect when it is read."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from attrs import NOTHING
@@ -15,37 +15,50 @@ from treadle_config.tree import Node, join
 
 
 def read_dumps(
-    schema: Schema, root: Plan, nodes: Iterable[Node], problems: list[Problem]
+    schema: Schema, root: Plan, nodes: Sequence[Node], problems: list[Problem]
 ) -> list[Node]:
     """Put the headers of layers to effect, where they have one."""
     return [
-        _read(schema, root, node, problems)
+        _read(schema, root, node, nodes, problems)
         if isinstance(node.content, dict) and HEADER in node.content
         else node
         for node in nodes
     ]
 
 
-def _read(schema: Schema, root: Plan, node: Node, problems: list[Problem]) -> Node:
+def _read(
+    schema: Schema, root: Plan, node: Node, layers: Sequence[Node], problems: list[Problem]
+) -> Node:
     content = {key: child for key, child in node.content.items() if key != HEADER}
     header = read_header(node.content[HEADER], problems)
     whole = Node(content, node.source)
     if header.whole:
         whole = _completed(whole, "", header.whole)
+    given: list[Node] = []
+    if header.secret:
+        # Imported here: few dumps leave anything out.
+        from treadle_config.secret_dumps import given_elsewhere, withholding
+
+        where = node.content[HEADER].content["secret"].source
+        whole = withholding(whole, header.secret, where)
+        given = given_elsewhere([one for one in layers if one is not node], header.secret)
     if header.linked and not node.source.must_win:
-        whole = _without(whole, "", _still_linked(schema, root, whole, header.linked))
+        whole = _without(whole, "", _still_linked(schema, root, whole, given, header.linked))
     return DumpLayer(whole.content, whole.source, header)
 
 
-def _still_linked(schema: Schema, root: Plan, node: Node, linked: Iterable[str]) -> set[str]:
+def _still_linked(
+    schema: Schema, root: Plan, node: Node, given: Sequence[Node], linked: Iterable[str]
+) -> set[str]:
     """Those of the linked values that are as links give them from what else stands in the dump.
 
+    The secrets that it leaves out are as other layers give them.
     So a dump that is read alone gives just what stands in it, also where it was changed.
     """
-    as_read = Build(schema, root, [node], [], trace=True)
+    as_read = Build(schema, root, [node, *given], [], trace=True)
     still = {path for path in linked if _value(as_read, path) is not NOTHING}
     while still:
-        as_linked = Build(schema, root, [_without(node, "", still)], [], trace=True)
+        as_linked = Build(schema, root, [_without(node, "", still), *given], [], trace=True)
         changed = {
             path for path in still if not same(_value(as_read, path), _value(as_linked, path))
         }

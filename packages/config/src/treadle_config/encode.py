@@ -10,7 +10,7 @@ from treadle_config.tags import TAG_KEY, tag_of
 def encoded(schema: Schema, plan: Plan, value: Any) -> Any:
     """Write a value as dicts, lists, text, numbers, bools and None.
 
-    What is not of its type, put there by a constructor without validators, is left as it is.
+    Secrets are left out. What is not of its type, put there by a constructor without validators, is left as it is.
     """
     if value is None:
         return None
@@ -32,7 +32,9 @@ def encoded(schema: Schema, plan: Plan, value: Any) -> Any:
         tag = {TAG_KEY: tag_of(type(value))} if is_tagged(schema, mapping, value) else {}
         fields = schema.fields_in(mapping, type(value)).items()
         return tag | {
-            key: encoded(schema, field.plan, getattr(value, field.name)) for key, field in fields
+            key: encoded(schema, field.plan, getattr(value, field.name))
+            for key, field in fields
+            if not field.setting.secret
         }
     return str(value) if isinstance(value, str) else value
 

@@ -78,7 +78,7 @@ class Field:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is one scalar and nothing more: no null, no link, no converter."""
+        """Whether it is one scalar and nothing more: no null, link, converter or secret."""
         return (
             self.given is self.plan
             and self.plan.is_scalar
@@ -86,6 +86,7 @@ class Field:
             and len(self.plan.leaves) == 1
             and self.link is None
             and self.converter is None
+            and not self.setting.secret
         )
 
     @cached_property
@@ -129,6 +130,7 @@ class Fields(dict[str, Field]):
         others: The fields that are not, in order.
         required: The plain scalars that have no default.
         unconverted_links: The fields whose link gives the value as it is.
+        has_secrets: Whether any of them is secret.
     """
 
     def __init__(self, cls: type, found: Iterable[Field]) -> None:
@@ -138,6 +140,7 @@ class Fields(dict[str, Field]):
         self.others: list[Field] = []
         self.required: list[Field] = []
         self.unconverted_links: list[Field] = []
+        self.has_secrets = False
 
     def sort_out(self) -> None:
         """Find what every load asks for, once each field has its plan."""
@@ -150,6 +153,7 @@ class Fields(dict[str, Field]):
                 self.others.append(one)
             if one.link is not None and one.converter is None:
                 self.unconverted_links.append(one)
+            self.has_secrets = self.has_secrets or one.setting.secret
 
 
 def is_class(candidate: Any) -> bool:

@@ -98,7 +98,8 @@ def _bytes(name: str, written: str) -> bytes:
             if len(data) == _USUAL:
                 data += file.read(_LARGEST + 1 - _USUAL)
     except (OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or str(error)
+        # What python says of a NUL differs from version to version.
+        said = getattr(error, "strerror", None) or "a path that no file can have"
         got = said[0].lower() + said[1:]
         raise NoSuchFile(_similar(name, written), got=got, expected=readable) from None
     if len(data) > _LARGEST:

@@ -9,6 +9,7 @@ from treadle_config.codecs import Codecs
 from treadle_config.encode import is_tagged
 from treadle_config.plans import Choice, Dictionary, Items, Plan
 from treadle_config.schema import Schema
+from treadle_config.secret_values import Hidden, shown_value
 from treadle_config.tags import TAG_KEY, tag_of
 from treadle_config.tree import join
 
@@ -17,14 +18,16 @@ def flatten(config: Any, *, codecs: Codecs | None = None) -> dict[str, Any]:
     """Lay a config out as one level: typed values by dotted path, in declared order.
 
     A list of scalars is one value; a list with objects in it is laid out by index, as in
-    `layers[0].width`. A chosen subtype is the text of its tag, as in `optim.type`.
+    `layers[0].width`. A chosen subtype is the text of its tag, as in `optim.type`. A secret is
+    `"***"`, or None where it is None.
 
     Args:
         config: An instance of an attrs class or a dataclass.
         codecs: For types that are not built in; what lies within them is left alone.
     """
     schema = (codecs or Codecs()).schema
-    return dict(flat(schema, schema.root(type(config)), config, ""))
+    values = flat(schema, schema.root(type(config)), config, "")
+    return {path: shown_value(value) for path, value in values}
 
 
 def diff(old: Any, new: Any, *, codecs: Codecs | None = None) -> dict[str, tuple[Any, Any]]:
@@ -37,24 +40,36 @@ def diff(old: Any, new: Any, *, codecs: Codecs | None = None) -> dict[str, tuple
 
     Returns:
         Only what differs. Where a path exists on one side only, the other is `attrs.NOTHING`.
-        Two NaNs do not differ.
+        Two NaNs do not differ. Secrets that differ are `("***", "***")`.
     """
-    before, after = flatten(old, codecs=codecs), flatten(new, codecs=codecs)
+    schema = (codecs or Codecs()).schema
+    before, after = (dict(flat(schema, schema.root(type(one)), one, "")) for one in (old, new))
     pairs = {
         path: (before.get(path, NOTHING), after.get(path, NOTHING))
         for path in sorted(before.keys() | after.keys())
     }
-    return {path: pair for path, pair in pairs.items() if not same(*pair)}
+    return {
+        path: (shown_value(one), shown_value(other))
+        for path, (one, other) in pairs.items()
+        if not same(one, other)
+    }
 
 
-def flat(schema: Schema, plan: Plan, value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """The paths and values of `flatten`, below a path."""
+def flat(
+    schema: Schema, plan: Plan, value: Any, path: str, *, secret: bool = False
+) -> Iterator[tuple[str, Any]]:
+    """The paths and values of `flatten`, below a path; those of secrets are `Hidden`."""
     mapping, sequence = plan.mapping, plan.sequence
     if isinstance(mapping, Choice) and mapping.accepts(value):
         if is_tagged(schema, mapping, value):
-            yield join(path, TAG_KEY), tag_of(type(value))
+            tag = tag_of(type(value))
+            yield join(path, TAG_KEY), Hidden(tag) if secret else tag
         for key, field in schema.fields_in(mapping, type(value)).items():
-            yield from flat(schema, field.plan, getattr(value, field.name), join(path, key))
+            inner, within = getattr(value, field.name), secret or field.setting.secret
+            yield from flat(schema, field.plan, inner, join(path, key), secret=within)
+    elif secret:
+        # Neither the keys of a dict nor how long a list is.
+        yield path, Hidden(value)
     elif isinstance(mapping, Dictionary) and isinstance(value, dict) and value:
         for key, child in value.items():
             yield from flat(schema, mapping.value, child, join(path, mapping.key.encode(key)))
@@ -75,6 +90,8 @@ def same(old: Any, new: Any) -> bool:
     """Whether two values do not differ; a NaN is itself, also within a list or a dict."""
     if old is new:
         return True
+    if isinstance(old, Hidden) and isinstance(new, Hidden):
+        return same(old.value, new.value)
     if isinstance(old, dict) and isinstance(new, dict):
         return old.keys() == new.keys() and all(same(old[key], new[key]) for key in old)
     if isinstance(old, list | tuple) and isinstance(new, type(old)):

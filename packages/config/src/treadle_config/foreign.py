@@ -15,7 +15,7 @@ from treadle_config.errors import ConfigError, Problem, SchemaError
 from treadle_config.fields import is_class
 from treadle_config.leaves import reason
 from treadle_config.plans import Leaf
-from treadle_config.scalars import Mismatch
+from treadle_config.scalars import Mismatch, decode_anything
 from treadle_config.suggestions import did_you_mean, nearest
 from treadle_config.tree import DEFAULT, Unreadable, Verbatim, join, shown, value_of, within
 
@@ -55,8 +55,10 @@ class Foreign:
             SchemaError: It holds something that nobody reads.
         """
         cls = typing.get_origin(declared) or declared
-        if is_class(cls) or (declared is bytes and self._given is None):
-            return None  # bytes have no one text form
+        # Bytes have no one text form, and a base of enums has no members.
+        has_none = declared is bytes or (isinstance(cls, type) and issubclass(cls, enum.Enum))
+        if is_class(cls) or (has_none and self._given is None):
+            return None
         if cls is not declared and hasattr(cls, "_fields"):
             return None  # cattrs makes a bare tuple of a generic NamedTuple
         try:
@@ -66,10 +68,14 @@ class Foreign:
         shape = None
         if self._given is None:  # a hook of the user's may read whatever it likes
             shape = _shape(cls)
-            for inner in _inside(declared, cls):
-                self._codecs.schema.of_type(inner, path)
+            for one in _inside(declared, cls):
+                self._codecs.schema.of_type(one, path)
         name = getattr(cls, "__name__", str(cls))
         python = dict if typing.is_typeddict(cls) else cls
+        # What may be anything cattrs takes as it is, text of a file that nobody has read included.
+        arguments, inside = typing.get_args(declared), _inside(declared, cls)
+        says_nothing = len(inside) == len(arguments) and arguments[-1:] in ((), (Any,))
+        read = decode_anything if shape is not None and says_nothing else _as_written
 
         def accepts(value: Any) -> bool:
             return not isinstance(python, type) or isinstance(value, python)
@@ -78,7 +84,7 @@ class Foreign:
             written = isinstance(content, dict | list | str)
             if isinstance(python, type) and not written and isinstance(content, python):
                 return content
-            value = _whole(content)
+            value = read(_whole(content))
             if shape is not None and not isinstance(value, shape):
                 raise Mismatch("write a list" if shape is list else "write a mapping")
             try:
@@ -135,7 +141,7 @@ def _inside(declared: Any, cls: Any) -> list[Any]:
 
 
 def _whole(content: Any) -> Any:
-    """A value with all that is in it; on the command line that is written as JSON."""
+    """A node's content; on the command line a list or a mapping is written as JSON."""
     if isinstance(content, Verbatim) and content.lstrip()[:1] in ("[", "{"):
         try:
             from treadle_config.json_reader import read_json
@@ -143,6 +149,11 @@ def _whole(content: Any) -> Any:
             content = read_json(content, lambda _line: DEFAULT).content
         except Unreadable as error:
             raise Mismatch(error.hint) from None
+    return content
+
+
+def _as_written(content: Any) -> Any:
+    """A value with all that is in it."""
     return value_of(content, lambda scalar: scalar)
 
 
@@ -169,7 +180,7 @@ def _problems(error: Exception, value: Any, path: str, expected: str) -> Iterato
             yield from _problems(inner, part, below, wanted)
     elif isinstance(error, ForbiddenExtraKeysError):
         known = typing.get_type_hints(error.cl)
-        for key in sorted(error.extra_fields):
+        for key in sorted(map(str, error.extra_fields)):
             hint = did_you_mean(nearest(key, known))
             yield Problem(join(path, key), None, repr(key), f"a key of {error.cl.__name__}", hint)
     elif isinstance(error, KeyError):

@@ -8,6 +8,8 @@ from treadle_config.schema import Schema
 from treadle_config.tree import Node, Plain, shown
 
 _NEEDS_NO_QUOTES = re.compile(r"[\w./:+-]+")
+_LONGEST = 60
+"""Characters of a value that is worth writing out."""
 
 
 def right_form(schema: Schema, plan: Plan, node: Node) -> str:
@@ -41,9 +43,8 @@ def _listed(items: Items, node: Node) -> str:
 
     plain = isinstance(content, Plain) and _NEEDS_NO_QUOTES.fullmatch(content)
     quoted = isinstance(content, str) and not plain
-    return (
-        f"write a list: [{json.dumps(content, ensure_ascii=False) if quoted else shown(content)}]"
-    )
+    said = json.dumps(content, ensure_ascii=False) if quoted else shown(content)
+    return f"write a list: [{said}]" if len(said) <= _LONGEST else "write a list"
 
 
 def _one_text(plan: Plan, content: list[Node] | dict[str, Node]) -> str:

@@ -11,8 +11,9 @@ from treadle_config.flags import flag_of
 from treadle_config.generics import bare
 from treadle_config.plans import Choice, Plan
 from treadle_config.schema_page import Declarations, type_text
+from treadle_config.secret_values import Hidden
 from treadle_config.tags import tag_of
-from treadle_config.tree import DEFAULT, join
+from treadle_config.tree import DEFAULT, MASK, join
 
 _WIDEST_FLAG = 32
 
@@ -113,7 +114,8 @@ class _Page:
                 f"{flag_of(tag_path)} {tag_of(fields.cls)}" if several else f"{flag_of(path)} {{}}"
             )
             yield _Row("", value=f"with {way}:")
-            for one in declarations.of(fields.cls, path, within=within):
+            secret = self._hides(path)
+            for one in declarations.of(fields.cls, path, within=within, secret=secret):
                 value = f"= {one.default} (default)" if one.is_value else one.default
                 yield _Row(f"  {flag_of(one.path)}", one.type, value, one.doc)
 
@@ -123,12 +125,24 @@ class _Page:
             default = field.default_in(None)
             chosen = tag_of(type(default)) if choice.accepts(default) else None
         source = self._build.sources.get(path, DEFAULT)
-        return f"= {chosen} ({source})" if chosen else "required"
+        said = MASK if self._hides(path) else chosen
+        return f"= {said} ({source})" if chosen else "required"
 
     def _value(self, field: Field, path: str) -> str:
         source = self._build.sources.get(path)
         if path in self._build.values:
-            return f"= {as_text(self._build.values[path])} ({source})"
+            value = self._build.values[path]
+            said = as_text(Hidden(value) if self._hides(path) else value)
+            return f"= {said} ({source})"
         if source is not None:
             return f"not right ({source})"
         return "required" if field.required else "default"
+
+    def _hides(self, path: str) -> bool:
+        """Whether what stands at a path is secret, or may have secrets in it."""
+        schema = self._build.schema
+        if not schema.has_secrets:
+            return False
+        from treadle_config.secret_places import place_of
+
+        return place_of(schema, self._build.root, path).holds

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import typing
 from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
@@ -41,6 +42,10 @@ class Layer(Value):
     ) -> None:
         self.__dict__.update(name=name, values=values, at=at, must_win=must_win)
 
+    def __repr__(self) -> str:
+        # Without the values: it is not known here which of them are secret.
+        return f"Layer(name={self.name!r}, at={self.at!r}, must_win={self.must_win!r})"
+
 
 def layer(
     name: str, values: Mapping[str, Any], *, at: Literal["file", "code"], must_win: bool = False
@@ -79,8 +84,17 @@ else:
     LayerLike = Any
 
 
-def check_layers(cls: type, given: Sequence[LayerLike], precedence: str, env: str | None) -> None:
+def check_layers(
+    cls: type,
+    given: Sequence[LayerLike],
+    precedence: str,
+    env: str | None,
+    *,
+    has_secrets: bool = False,
+) -> None:
     """Check what a program gave.
+
+    Where the schema has secrets, what is no layer is not shown: it may hold one.
 
     Raises:
         TypeError: A layer is neither a path, a mapping, an instance of the class, nor a `layer`.
@@ -90,10 +104,12 @@ def check_layers(cls: type, given: Sequence[LayerLike], precedence: str, env: st
         raise ValueError(f"precedence={precedence!r} is unknown; it is one of {', '.join(ORDERS)}")
     if env == "":
         raise ValueError("env='' would read every variable there is; give a prefix such as 'APP_'")
+    bare = typing.get_origin(cls) or cls
     for one in given:
-        if not isinstance(one, str | os.PathLike | Mapping | Layer) and type(one) is not cls:
+        if not isinstance(one, str | os.PathLike | Mapping | Layer) and type(one) is not bare:
+            said = f"an object of type {type(one).__name__}" if has_secrets else repr(one)
             raise TypeError(
-                f"{one!r} is no layer: give a path, a mapping, an instance of {cls.__name__}, "
+                f"{said} is no layer: give a path, a mapping, an instance of {cls.__name__}, "
                 "or layer(name, values, at=...)"
             )
 

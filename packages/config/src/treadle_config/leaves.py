@@ -9,7 +9,7 @@ from treadle_config import scalars
 from treadle_config.errors import SchemaError
 from treadle_config.plans import Leaf
 from treadle_config.scalars import Mismatch, decode_anything
-from treadle_config.tree import Plain, Verbatim, is_null, shown
+from treadle_config.tree import Plain, Verbatim, is_null, is_quoted, shown
 
 
 def is_int(value: Any) -> bool:
@@ -29,16 +29,24 @@ STR = Leaf("str", scalars.decode_str, is_a(str), is_text=True)
 
 
 def _written(value: Any) -> Any:
-    """A value of no declared type, as far as a file can hold it."""
+    """A value of no declared type, if a file can hold what is equal to it."""
+    what, way = shown(value), "declare its type"
     if isinstance(value, dict):
-        return {str(key): _written(child) for key, child in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
+        if all(isinstance(key, str) for key in value):
+            return {str.__str__(key): _written(child) for key, child in value.items()}
+        what = "a mapping with keys that are not text"
+    elif isinstance(value, list):
         return [_written(child) for child in value]
-    if value is None or isinstance(value, str | bool | int | float):
+    elif value is None or isinstance(value, bool):
         return value
+    for kind in (str, int, float):
+        if isinstance(value, kind):
+            # A member of an IntEnum is a number, of which a file has no name.
+            return kind.__str__(value) if kind is str else kind(value)
+    if isinstance(value, tuple):
+        way = "write it as a list, or declare its type"  # it would be read back as one
     raise SchemaError(
-        f"{shown(value)} stands where any value may, so that nothing says how it is read back; "
-        "declare its type"
+        f"{what} stands where any value may, so that nothing says how it is read back; {way}"
     )
 
 
@@ -98,7 +106,7 @@ def literal_leaf(options: tuple[Any, ...]) -> Leaf:
     """One of a few values; quoted text is text, plain text may be a number, a bool or null."""
 
     def decode(content: Any) -> Any:
-        quoted = type(content) is str and content in options
+        quoted = is_quoted(content) and content in options
         for option in options:
             text = isinstance(option, str)
             if option == content if text or quoted else _decodes_to(option, content):

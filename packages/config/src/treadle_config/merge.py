@@ -1,6 +1,7 @@
 """Merging layers, the weaker below the stronger, by the plan of what is merged."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from treadle_config.errors import Problem
 from treadle_config.fields import Field, Fields
@@ -11,8 +12,19 @@ from treadle_config.list_edits import ListEdits
 from treadle_config.paths import choosing
 from treadle_config.plans import Choice, Dictionary, Items, Plan
 from treadle_config.schema import Schema
+from treadle_config.secret_values import Withheld
 from treadle_config.settings import Merge as MergeRule
-from treadle_config.tree import DEFAULT, Node, Unreadable, Verbatim, is_null, join, shown, within
+from treadle_config.tree import (
+    DEFAULT,
+    MASK,
+    Node,
+    Unreadable,
+    Verbatim,
+    is_null,
+    join,
+    shown,
+    within,
+)
 
 _NO_FIELDS = Fields(object, ())
 
@@ -24,8 +36,16 @@ class Merge:
     Within one layer (the flags of one argv) nothing lies below.
     """
 
-    def __init__(self, schema: Schema, problems: list[Problem], *, over_defaults: bool) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        problems: list[Problem],
+        *,
+        over_defaults: bool,
+        root: Plan | None = None,
+    ) -> None:
         self._schema = schema
+        self._root = root  # what problems are of, if they are told
         self._problems = problems
         self._over_defaults = over_defaults
         self._unknown = False  # whether what is merged lies below a default that is not made yet
@@ -36,6 +56,9 @@ class Merge:
     ) -> Node | None:
         """Lay a stronger node over a weaker one; a node that cannot be read is reported."""
         mapping, sequence = plan.mapping, plan.sequence
+        if type(high.content) is Withheld:
+            # A weaker layer may have been given it again; a default is not what it was.
+            return high if low is None or low.source.kind == "default" else low
         if not (plan.is_scalar or isinstance(high.content, dict)):
             if isinstance(high.content, ListEdits) and sequence is not None:
                 return self._edited(sequence, low, high, path)
@@ -84,6 +107,10 @@ class Merge:
                 entries = {key: node for key, node in entries.items() if key not in known}
         fields = _NO_FIELDS if new is None else self._schema.fields_of(new)
         plain = fields.decoders
+        if entries.keys() <= {tag} and high.content.keys() <= plain.keys():
+            # Nothing to merge: the first layer that says something of a class without parts.
+            entries.update(high.content)
+            return Node(entries, high.source, replaces=high.replaces or _replaces(low))
         for key, child in _nested(high, fields):
             below = entries.get(key)
             if key in plain and (
@@ -101,6 +128,8 @@ class Merge:
                 linked is not None and linked.cls is new and key in linked.links
             )
             edits = isinstance(child.content, ListEdits)
+            if below is not None and type(below.content) is Withheld and not edits:
+                below = None
             complete = (high.replaces or child.replaces) and not edits
             if below is None and self._over_defaults and not complete:
                 below = self._default(field, edits=edits and not late)
@@ -110,8 +139,7 @@ class Merge:
                 merged = self.merge(field.given, below, child, join(path, key), field.setting.merge)
             if merged is not None:
                 entries[key] = merged
-        replaces = high.replaces or (low is not None and low.replaces)
-        return Node(entries, high.source, replaces=replaces)
+        return Node(entries, high.source, replaces=high.replaces or _replaces(low))
 
     def _merge_computed(self, field: Field, low: Node | None, high: Node, path: str) -> Node | None:
         """Merge what is given for a field whose default is made only after all layers."""
@@ -128,13 +156,18 @@ class Merge:
 
     def _merge_dictionary(self, plan: Dictionary, low: Node | None, high: Node, path: str) -> Node:
         entries: dict[str, Node] = {} if low is None else dict(low.content)
+        written: dict[Any, Any] = {}
         for key, child in high.content.items():
             text = plan.key_text(key)
+            if written.setdefault(text, key) is not key:
+                hint = f"{shown(written[text])} and {shown(key)} are one key"
+                where = join(path, text)
+                self._problems.append(Problem(where, child.source, "a second", "one value", hint))
+                continue
             merged = self.merge(plan.value, entries.get(text), child, join(path, text))
             if merged is not None:
                 entries[text] = merged
-        replaces = high.replaces or (low is not None and low.replaces)
-        return Node(entries, high.source, replaces=replaces)
+        return Node(entries, high.source, replaces=high.replaces or _replaces(low))
 
     def _edited(self, items: Items, low: Node | None, high: Node, path: str) -> Node | None:
         """Make changes of a list; within one layer, those of a list it does not say are kept."""
@@ -240,13 +273,25 @@ class Merge:
     def _overridden(self, low: Node, high: Node, path: str) -> None:
         """Report values of a layer that must win, and did not."""
         for below, node in _values(low, path):
+            if not node.source.must_win:
+                continue
             same = node.source == high.source or str(node.content) == str(high.content)
-            if node.source.must_win and not same:
-                wanted = f"{shown(node.content)} of {node.source}, which must win"
+            if not same:
+                value = MASK if self._is_secret(below) else shown(node.content)
+                wanted = f"{value} of {node.source}, which must win"
                 hint = "remove one of the two"
                 self._problems.append(
                     Problem(below, high.source, shown(high.content), wanted, hint)
                 )
+
+    def _is_secret(self, path: str) -> bool:
+        if self._root is None or not self._schema.has_secrets:
+            return False
+        from treadle_config.secret_places import place_of
+
+        place = place_of(self._schema, self._root, path)
+        # Under a name that nobody knows, a secret may have been meant.
+        return place.holds or place.known < len(path)
 
 
 def _values(node: Node, path: str) -> Iterator[tuple[str, Node]]:
@@ -280,3 +325,7 @@ def _merge_unplanned(low: Node | None, high: Node) -> Node:
     for key, child in high.content.items():
         merged[key] = _merge_unplanned(merged.get(key), child)
     return Node(merged, high.source, replaces=low.replaces)
+
+
+def _replaces(node: Node | None) -> bool:
+    return node is not None and node.replaces

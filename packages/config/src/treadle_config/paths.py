@@ -10,7 +10,7 @@ from treadle_config.list_edits import ONE_MORE, ListEdits
 from treadle_config.plans import Choice, Dictionary, Items, Plan
 from treadle_config.schema import Schema
 from treadle_config.tags import TAG_KEY
-from treadle_config.tree import Node, Source, join
+from treadle_config.tree import DEEPEST, Node, Source, join
 
 _TAG = Plan("a tag", leaves=(STR,))
 _ITEM = re.compile(r"\[(-?[0-9]{1,9})\]|\+$")
@@ -84,6 +84,8 @@ def locate(
         here: Where to begin instead of at the root.
     """
     keys, plans, in_list = here or ((), (root,), False)
+    if len(keys) + len(names) > DEEPEST:
+        return None  # in a class within itself there is no end to what could be written
     for position, name in enumerate(names):
         found = _below(schema, plans, name, normal)
         if found is not None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from treadle_config.scalars import Mismatch
+from treadle_config.tree import is_quoted
 
 
 class Leaf:
@@ -78,12 +79,15 @@ class Dictionary:
             self.key.accepts(key) and self.value.accepts(child) for key, child in value.items()
         )
 
-    def key_text(self, key: Any) -> str:
-        """One text for one key, so that `1` in code and `1:` in a file are the same."""
+    def key_text(self, key: Any) -> Any:
+        """One text for one key, so that `1` in code and `1:` in a file are the same.
+
+        A key that is none stays as it is, and is reported when the dict is built.
+        """
         try:
             return str(self.key.encode(self.key.decode(key)))
         except Mismatch:
-            return str(key)  # reported when the dict is built
+            return str(key) if isinstance(key, str) else key
 
 
 class Choice:
@@ -159,7 +163,7 @@ class Plan:
         if len(self.leaves) == 1:
             return self.leaves[0].decode(content)
         for leaf in self.leaves:
-            quoted = type(content) is str and leaf.is_text
+            quoted = leaf.is_text and is_quoted(content)
             if quoted or (not isinstance(content, str) and leaf.accepts(content)):
                 return leaf.decode(content)
         for leaf in self.leaves:

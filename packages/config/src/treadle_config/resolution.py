@@ -90,8 +90,9 @@ class Resolution(Generic[C]):
         Returns:
             Dicts, lists, text, numbers, bools and None. The key `treadle-config` holds the
             `precedence`; under `linked` the paths of what links gave, each of which is kept as
-            it is if it was changed since; and under `whole` those of dicts and lists that are
-            complete, to which reading adds nothing.
+            it is if it was changed since; under `whole` those of dicts and lists that are
+            complete, to which reading adds nothing; and under `secret` those of secrets that are
+            left out, and have to be given again since they are not as their defaults.
 
         Raises:
             MissingExtra: YAML was asked for and PyYAML is not installed.
@@ -111,6 +112,9 @@ class Resolution(Generic[C]):
 
     def to_argv(self) -> list[str]:
         """Write the config as arguments that make an equal one, over the defaults alone.
+
+        Secrets are left out, since anyone on a machine may read the arguments of a program; give
+        them beside it, in an environment variable or in code.
 
         Raises:
             SchemaError: A field has the name of a flag of the command line's own.
@@ -140,7 +144,7 @@ class Resolution(Generic[C]):
         with schema.naming(frame.f_locals):
             nodes = [*build.nodes, *effective(schema, root, [node], problems)]
             linking = holds_links(nodes)
-            again = Build(schema, root, nodes, problems, trace=True, linking=linking)
+            again = Build(schema, root, nodes, problems, trace=True, linking=linking, env=build.env)
         return Resolution(again, self.precedence)
 
     def _flat(self) -> dict[str, Any]:

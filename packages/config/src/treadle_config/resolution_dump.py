@@ -10,7 +10,7 @@ from treadle_config.dump_layers import read_dumps
 from treadle_config.encode import encoded
 from treadle_config.flatten import flat, same
 from treadle_config.header_paths import added_to, following
-from treadle_config.tree import Source, join, nodes_of
+from treadle_config.tree import Node, Source, join, nodes_of
 
 
 def source_dump(build: Build, precedence: str) -> dict[str, Any]:
@@ -19,10 +19,11 @@ def source_dump(build: Build, precedence: str) -> dict[str, Any]:
     full: dict[str, Any] = encoded(schema, root, build.made)
     said, known = _said(build), build.sources.keys()
     part = _said_part(full, known, said)
-    header = Header(precedence, whole=[*added_to(schema, root, part, full)]).written()
+    whole = [*added_to(schema, root, part, full)]
+    header = Header(precedence, whole=whole, secret=_left_out(build)).written()
     dumped: dict[str, Any] = part | header
     read = read_dumps(schema, root, [nodes_of(dumped, Source("file"))], [])
-    again = Build(schema, root, read, [], trace=False)
+    again = Build(schema, root, [*read, *_secrets(build)], [], trace=False)
     if again.problems:
         return dumped
     # An object of which nothing was said but that it is there has no path that says so; and in
@@ -41,7 +42,8 @@ def resolved_dump(build: Build, precedence: str) -> dict[str, Any]:
     schema, root = build.schema, build.root
     full: dict[str, Any] = encoded(schema, root, build.made)
     linked = [*dict.fromkeys(_linked(build))]
-    return full | Header(precedence, linked, [*added_to(schema, root, full, full)]).written()
+    whole = [*added_to(schema, root, full, full)]
+    return full | Header(precedence, linked, whole, _left_out(build)).written()
 
 
 def is_said(source: Source) -> bool:
@@ -50,6 +52,23 @@ def is_said(source: Source) -> bool:
     So is a link that stood in a layer of code: nothing that is dumped could hold it.
     """
     return source.kind != "default" and (source.kind != "link" or bool(source.name))
+
+
+def _left_out(build: Build) -> list[str]:
+    if not build.schema.has_secrets:
+        return []
+    from treadle_config.secret_dumps import left_out
+
+    return [*left_out(build.schema, build.root, build.made, "")]
+
+
+def _secrets(build: Build) -> list[Node]:
+    """What would have to be given beside a dump."""
+    if not build.schema.has_secrets:
+        return []
+    from treadle_config.secret_dumps import only_secrets
+
+    return only_secrets(build.schema, build.root, build.made)
 
 
 def _said(build: Build) -> set[str]:

@@ -33,7 +33,7 @@ def load(
 
     Args:
         schema: An attrs class or a dataclass.
-        layers: A path is a file layer (`.json`, `.yaml`, `.yml`), a mapping a code layer, and
+        layers: A path is a file layer (`.json`, `.toml`, `.yaml`, `.yml`), a mapping a code layer, and
             `layer(...)` one of your own; an instance of the schema is a code layer that says
             every field. Of one kind, the later one wins.
         argv: Arguments to read; `sys.argv` is never touched. `--config FILE` among them, at
@@ -98,7 +98,7 @@ def attempt(
     schema = (codecs or Codecs()).schema
     with schema.naming(frame.f_locals):
         root = schema.root(cls)
-        check_layers(cls, layers, precedence, env)
+        check_layers(cls, layers, precedence, env, has_secrets=schema.has_secrets)
         arguments = Arguments() if argv is None else read_arguments(schema, root, argv, options)
         given = [*layers, *arguments.files]
         problems = arguments.problems
@@ -109,4 +109,5 @@ def attempt(
         traced = trace or bool(arguments.options)
         nodes = effective(schema, root, nodes, problems)
         linking = holds_links(nodes)
-        return Build(schema, root, nodes, problems, trace=traced, linking=linking), arguments
+        build = Build(schema, root, nodes, problems, trace=traced, linking=linking, env=env or "")
+        return build, arguments

@@ -34,13 +34,18 @@ _DEEPEST = 10
 
 
 class Schema:
-    """Plans of types and classes, each made once."""
+    """Plans of types and classes, each made once.
+
+    Attributes:
+        has_secrets: Whether a field that was planned so far is secret.
+    """
 
     def __init__(self, hooks: Mapping[type, Leaf], foreign: Foreign) -> None:
         self._types = TypePlans(hooks, foreign)
         self._names: Mapping[str, Any] = {}
         self._fields: dict[type, Fields] = {}
         self._under_way: list[type] = []
+        self.has_secrets = False
 
     @contextlib.contextmanager
     def naming(self, names: Mapping[str, Any]) -> Iterator[None]:
@@ -123,8 +128,8 @@ class Schema:
         if tag is None or tag is choice.only:
             return choice.only
         if isinstance(tag, type):
-            return self._chosen(choice, tag) or tag
-        found = self.alternatives(choice).get(str(tag), [])
+            return self._chosen(choice, tag)
+        found = self.alternatives(choice).get(tag, []) if isinstance(tag, str) else ()
         return found[0] if len(found) == 1 else None
 
     def planned_classes(self, choice: Choice) -> list[Fields]:
@@ -206,6 +211,12 @@ class Schema:
             check_default(field, cls, path)
         if field.setting.merge is not None:
             _check_merge(field, path)
+        if field.setting.secret:
+            # Imported here: most schemas have none.
+            from treadle_config.secret_fields import check_secret
+
+            check_secret(field, cls, path)
+            self.has_secrets = True
 
 
 def _classes_within(plan: Plan) -> list[type]:

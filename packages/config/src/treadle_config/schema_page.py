@@ -10,6 +10,7 @@ from treadle_config.generics import bare
 from treadle_config.links import Linked
 from treadle_config.plans import Choice, Plan
 from treadle_config.schema import Schema
+from treadle_config.secret_values import Hidden
 from treadle_config.tags import tag_of
 from treadle_config.tree import join
 
@@ -65,6 +66,7 @@ class Declarations:
         within: tuple[type, ...] = (),
         instance: Any = None,
         linked: Linked | None = None,
+        secret: bool = False,
     ) -> Iterator[Declared]:
         """What a class declares, and the classes within it.
 
@@ -75,21 +77,33 @@ class Declarations:
             within: The classes that it stands within.
             instance: A default instance of it, whose values are the defaults.
             linked: What links fields of it from outside, if anything does.
+            secret: Whether all of it is.
         """
         for key, field in self._schema.fields_of(cls).items():
             below = join(path, key)
             default, is_value = _default(field, key, path, instance, linked)
-            text = as_text(default) if is_value else default
+            hides = secret or field.setting.secret
+            text = default
+            if is_value:
+                hidden = hides or (self._schema.has_secrets and self._holds_secret(field))
+                text = as_text(Hidden(default) if hidden else default)
             doc = field.setting.help or self._docs.of(bare(cls), field.name)
             row = Declared(below, subtype, type_text(field.plan), text, is_value, doc)
             choice = field.plan.mapping
             if isinstance(choice, Choice):
-                yield from self._choice(field, choice, row, default, (*within, cls))
+                yield from self._choice(field, choice, row, default, (*within, cls), secret=hides)
             else:
                 yield row
 
     def _choice(
-        self, field: Field, choice: Choice, row: Declared, default: Any, within: tuple[type, ...]
+        self,
+        field: Field,
+        choice: Choice,
+        row: Declared,
+        default: Any,
+        within: tuple[type, ...],
+        *,
+        secret: bool,
     ) -> Iterator[Declared]:
         tags = self._schema.alternatives(choice)
         linked = field.linked
@@ -97,7 +111,7 @@ class Declarations:
         if row.is_value and choice.accepts(default):
             chosen = type(default)
         if len(tags) > 1:
-            tag = row.default if chosen is None else tag_of(chosen)
+            tag = row.default if chosen is None or secret else tag_of(chosen)
             names = "|".join(tags)
             yield row._replace(path=join(row.path, choice.tag_key), type=names, default=tag)
         elif chosen is None:
@@ -113,7 +127,13 @@ class Declarations:
                 within=within,
                 instance=default if mine and row.is_value else None,
                 linked=linked if mine else None,
+                secret=secret,
             )
+
+    def _holds_secret(self, field: Field) -> bool:
+        from treadle_config.secret_places import holds_secret
+
+        return holds_secret(self._schema, field.plan)
 
 
 def type_text(plan: Plan) -> str:

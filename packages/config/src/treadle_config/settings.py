@@ -15,17 +15,23 @@ class Setting(NamedTuple):
 
     help: str = ""
     merge: Merge | None = None
+    secret: bool = False
 
 
 @overload
 def setting(*, tag: str) -> Callable[[Class], Class]: ...
 @overload
-def setting(*, help: str = ..., merge: Merge | None = ...) -> dict[str, Any]: ...
-def setting(*, help: str = "", merge: Merge | None = None, tag: str | None = None) -> Any:
+def setting(
+    *, help: str = ..., merge: Merge | None = ..., secret: bool = ...
+) -> dict[str, Any]: ...
+def setting(
+    *, help: str = "", merge: Merge | None = None, secret: bool = False, tag: str | None = None
+) -> Any:
     """Describe a field, as its metadata, or name a class, as its decorator.
 
     ```python
     root: Path = field(default=Path("data"), metadata=setting(help="where the files are"))
+    token: str = field(metadata=setting(secret=True))
 
     @setting(tag="adam-w")      # instead of the lower-cased class name
     @frozen
@@ -37,6 +43,10 @@ def setting(*, help: str = "", merge: Merge | None = None, tag: str | None = Non
         merge: How a stronger layer meets a weaker one. `"append"` (lists only) adds its items
             to the weaker layer's, the default included. `"replace"` (mappings only) drops
             the weaker layer's keys. Otherwise a list replaces and a mapping merges.
+        secret: Whether the value, with all that is in it, is shown nowhere: not where a config that
+            was loaded is printed, nor in messages, the help page, `explain`, `diff` and `flatten`,
+            where it is `***`; nor in dumps and command lines, which leave it out. What is not
+            text, or lists of text, needs `repr=False` on the field as well.
         tag: What `type:` says to choose the class; only as a decorator, alone.
 
     Returns:
@@ -46,8 +56,8 @@ def setting(*, help: str = "", merge: Merge | None = None, tag: str | None = Non
         TypeError: `tag` was given together with the others.
     """
     if tag is None:
-        return {_SETTING_KEY: Setting(help, merge)}
-    if help or merge:
+        return {_SETTING_KEY: Setting(help, merge, secret)}
+    if help or merge or secret:
         raise TypeError("setting(tag=...) decorates a class and takes nothing beside the tag")
 
     def name(cls: Class) -> Class:

@@ -1,17 +1,30 @@
 """The nearest valid name, for messages."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
+
+_MOST = 20
+"""Problems that are given a suggestion: it takes longer to find than all else about a problem, and
+a file of another schema, with a hundred thousand keys, would be answered after half a minute."""
+
+
+def may_suggest(problems: Sized) -> bool:
+    """Whether a suggestion is worth its time, after so many problems."""
+    return len(problems) < _MOST
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The one known name that is most like the given one, if any is alike.
 
-    The cutoff is the least likeness, between 0 and 1, that counts as alike.
+    The cutoff is the least likeness, between 0 and 1, that counts as alike. Case says nothing
+    where all else is the same.
     """
+    names = list(known)
+    if (same := next((one for one in names if one.lower() == name.lower()), None)) is not None:
+        return same
     # Imported here: only a mistake needs it.
     from difflib import get_close_matches
 
-    found = get_close_matches(name, list(known), n=1, cutoff=cutoff)
+    found = get_close_matches(name, names, n=1, cutoff=cutoff)
     return found[0] if found else None
 
 

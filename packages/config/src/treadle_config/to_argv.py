@@ -17,6 +17,7 @@ from treadle_config.links import Linked
 from treadle_config.paths import locate
 from treadle_config.plans import Choice, Dictionary, Plan
 from treadle_config.schema import Schema
+from treadle_config.secret_values import Hidden
 from treadle_config.tags import tag_of
 from treadle_config.tree import Verbatim, join, shown
 
@@ -24,7 +25,7 @@ from treadle_config.tree import Verbatim, join, shown
 def to_argv(schema: Schema, root: Plan, config: Any) -> list[str]:
     """Write a config as the arguments that make an equal one, over the defaults and nothing else.
 
-    What is as its default says, or as its link gives, is left out.
+    What is as its default says, or as its link gives, is left out, and so is every secret.
 
     Args:
         schema: Where classes are planned.
@@ -69,6 +70,8 @@ class _Writer:
             owner: That object.
         """
         for key, field in self._schema.fields_in(choice, type(value)).items():
+            if field.setting.secret:
+                continue
             if linked is not None and key in linked.links:
                 below = _default(lambda link=linked.links[key]: link(owner))
             else:
@@ -143,16 +146,26 @@ class _Writer:
             inside = plan.sequence
             plain = inside is not None and all(one.is_scalar for one in inside.plans)
             return written if plain else None
-        if not isinstance(plan.mapping, Dictionary) or not plan.mapping.value.is_scalar:
+        if not isinstance(plan.mapping, Dictionary):
             return None
         below = {} if default in (None, NOTHING) else encoded(self._schema, plan, default)
         if field.computed or not isinstance(below, dict) or not below.keys() <= written.keys():
             return None
+        if not plan.mapping.value.is_scalar:
+            # As a part, it leaves room for the secrets that are given beside it.
+            return written if not below and self._holds_secret(plan) else None
         return {
             key: one
             for key, one in written.items()
             if key not in below or not _equal(one, below[key], strict=True)
         }
+
+    def _holds_secret(self, plan: Plan) -> bool:
+        if not self._schema.has_secrets:
+            return False
+        from treadle_config.secret_places import holds_secret
+
+        return holds_secret(self._schema, plan)
 
     def _reads(self, field: Field, text: str, written: Any) -> bool:
         """Whether a text, as it stands, is read as what is to be written."""
@@ -222,11 +235,17 @@ def _check(schema: Schema, root: Plan, words: list[str], config: Any) -> None:
     """Read the words again: a command line that makes another config is worse than none."""
     arguments = read_arguments(schema, root, words)
     nodes = [] if arguments.node is None else [arguments.node]
+    if schema.has_secrets:
+        from treadle_config.secret_dumps import only_secrets
+
+        nodes += only_secrets(schema, root, config)
     build = Build(schema, root, nodes, arguments.problems, trace=False)
     if build.problems:
         said = str(build.problems[0])
         raise TreadleConfigError(f"no command line gives this config: {said}")
     before, after = (dict(flat(schema, root, one, "")) for one in (config, build.made))
     for path, value in before.items():
+        if isinstance(value, Hidden):
+            continue
         if path not in after or not _equal(value, after[path], strict=False):
             raise TreadleConfigError(f"no command line gives this config: {path} is {shown(value)}")

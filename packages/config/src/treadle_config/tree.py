@@ -11,6 +11,9 @@ what hurts (composing a million YAML nodes takes nearly half a gigabyte)."""
 DEEPEST = 100
 """Levels of nesting in a file; libyaml recurses in C, and 100,000 open brackets end the process."""
 
+MASK = "***"
+"""What is shown of a secret."""
+
 NULL_WORDS = frozenset({"", "~", "null", "Null", "NULL"})
 """What a plain YAML scalar may say for null (YAML 1.2 core schema, 10.3.2)."""
 
@@ -119,12 +122,24 @@ class Unreadable(Exception):
         self.expected = expected
 
 
-def nodes_of(value: Any, source: Source) -> Node:
-    """Turn mappings and lists of python values into nodes of one source."""
+def nodes_of(value: Any, source: Source, levels: int = 0) -> Node:
+    """Turn mappings and lists of python values into nodes of one source.
+
+    Args:
+        value: The value.
+        source: The source of all that is in it.
+        levels: What it lies within already.
+
+    Raises:
+        ConfigError: It is nested as deep as no file may be, as a dict that holds itself is.
+    """
+    if levels > DEEPEST:
+        raise _too_deep(source)
     if isinstance(value, Mapping):
-        return Node({key: nodes_of(child, source) for key, child in value.items()}, source)
+        below = {key: nodes_of(child, source, levels + 1) for key, child in value.items()}
+        return Node(below, source)
     if isinstance(value, list):
-        return Node([nodes_of(child, source) for child in value], source)
+        return Node([nodes_of(child, source, levels + 1) for child in value], source)
     return Node(value, source)
 
 
@@ -153,6 +168,11 @@ def is_null(content: Any) -> bool:
     return content is None or (isinstance(content, Plain) and content in NULL_WORDS)
 
 
+def is_quoted(content: Any) -> bool:
+    """Whether it is text that says it is text: quoted in a file, or given in code."""
+    return isinstance(content, str) and not isinstance(content, Plain | Verbatim)
+
+
 def join(path: str, key: object) -> str:
     """Join a dotted path and one more key."""
     return f"{path}.{key}" if path else str(key)
@@ -176,5 +196,20 @@ def shown(content: Any, longest: int = 60) -> str:
     if isinstance(content, Plain | Verbatim) and content.isprintable() and content.strip():
         text = str(content)
     else:
-        text = repr(str(content)) if isinstance(content, str) else repr(content)
+        text = _represented(str(content) if isinstance(content, str) else content)
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _represented(value: Any) -> str:
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001  # of a class of the user's, or an int of 4301 digits
+        return f"<{type(value).__name__}>"
+
+
+def _too_deep(source: Source) -> Exception:
+    # Imported here, since that module needs this one; a program that gives such a thing is wrong.
+    from treadle_config.errors import ConfigError, Problem
+
+    hint = "does a mapping or a list hold itself?"
+    return ConfigError([Problem("", source, "more", f"at most {DEEPEST} levels", hint)])
