@@ -81,6 +81,9 @@ class Build:
         self.problems = problems
         # Such problems are of whole files, of which nobody knows what they would say.
         self._unread = any(one.source is not None and one.source.kind == "file" for one in problems)
+        # The paths of the first so many problems: lists of objects can have one an item.
+        self._reported: set[str] = set()
+        self._looked_at = 0
         self.env = env
         # Of secrets, whose texts no message may quote.
         self._holders: list[tuple[Fields, Any]] = []
@@ -125,8 +128,20 @@ class Build:
         """The value of a field before all is built; `BAD`, without a problem, if it is wrong."""
         known = len(self.problems)
         value = self._given(one, node, path)
-        del self.problems[known:]
+        self._forget(known)
         return value
+
+    def _forget(self, known: int) -> None:
+        """Take back all problems but the first so many."""
+        del self.problems[known:]
+        if self._looked_at > known:
+            self._reported, self._looked_at = set(), 0
+
+    def _is_reported(self, path: str) -> bool:
+        """Whether there is a problem at a path."""
+        self._reported.update(one.path for one in self.problems[self._looked_at :])
+        self._looked_at = len(self.problems)
+        return path in self._reported
 
     def _value(self, plan: Plan, node: Node, path: str) -> Any:
         content, mapping = node.content, plan.mapping
@@ -279,12 +294,12 @@ class Build:
             self.problems += diagnose(fields, node, path, good, bad)
         else:
             made = self._made(fields, node, good, path)
-        if self._trace:
+        if self._trace or fields.has_secrets:
             seen = partial_instance(fields, good, without=bad)[0] if made is BAD else made
-            self._note_defaults(fields, seen, given, path)
-        if fields.has_secrets:
-            seen = partial_instance(fields, good, without=bad)[0] if made is BAD else made
-            self._holders.append((fields, seen))
+            if self._trace:
+                self._note_defaults(fields, seen, given, path)
+            if fields.has_secrets:
+                self._holders.append((fields, seen))
         return made
 
     def _refreshed(self, one: Field) -> Any:
@@ -321,7 +336,7 @@ class Build:
 
     def _missing(self, one: Field, path: str, source: Source | None = None) -> Any:
         """Report that nothing was given; for a secret that a dump leaves out, with its source."""
-        if self._unread or any(problem.path == path for problem in self.problems):
+        if self._unread or self._is_reported(path):
             return BAD  # it may have been given, where there is a problem already
         whole, bracket, _ = path.partition("[")
         flag = f"--{whole.replace('_', '-')}"
@@ -365,7 +380,7 @@ class Build:
         value = self._value(one.given, child, path)
         if value is not BAD or isinstance(child.content, dict):
             return value
-        del self.problems[known:]
+        self._forget(known)
         raw = plain_value(child)
         try:
             one.converted(raw, None)

@@ -166,11 +166,8 @@ def is_class(candidate: Any) -> bool:
 
 def fields_of(cls: type) -> Fields:
     """The fields of a class, not planned yet."""
-    if attrs.has(cls):
-        found = [_of_attrs(one) for one in attrs.fields(cls) if one.init]
-    else:
-        found = [_of_dataclass(one) for one in declared_by(cls) if one.init]
-    return Fields(cls, found)
+    made: Callable[[Any], Field] = _of_attrs if attrs.has(cls) else _of_dataclass
+    return Fields(cls, [made(one) for one in declared_by(cls) if one.init])
 
 
 def owner_of(field: Field, cls: type) -> type:

@@ -161,10 +161,11 @@ class Walking(Counting):
         epochs = self._epochs
         continued = epochs.pass_batches > 0
         if length and not self._epoch_length_given:
-            if not continued or epochs.batches_per_epoch is None:
+            known = epochs.batches_per_epoch
+            if known is None or (known != length and not continued):
                 epochs.batches_per_epoch = length
-            # The points of fractions have to be found anew.
-            self._next_batches = 0
+                # The points of fractions have to be found anew.
+                self._next_batches = 0
         self._start()
         current = Pass(
             loader,
