@@ -9,8 +9,10 @@ import torch
 
 from treadle_loop import LoopError
 from treadle_loop.records import count_records as counted_by_loop
+from treadle_loop.records import record_counter as counter_of_loop
 from treadle_units import UnitsError
 from treadle_units import count_records as counted_by_units
+from treadle_units.records import record_counter as counter_of_units
 
 Pair = namedtuple("Pair", "inputs targets")  # noqa: PYI024  # what collate functions return
 A, B, SCALAR = torch.zeros(4, 3), torch.zeros(4), torch.zeros(())
@@ -56,3 +58,27 @@ def test_the_cases_tell_something() -> None:
     outcomes = {outcome(counted_by_units, batch) for batch in BATCHES.values()}
 
     assert {2, 3, 4, "refused"} == outcomes
+
+
+class Loader:
+    """Says how many batches it has, and how many records each but the last."""
+
+    def __init__(self, batch_size: int, length: int) -> None:
+        self.batch_size = batch_size
+        self.length = length
+
+    def __len__(self) -> int:
+        return self.length
+
+
+@pytest.mark.parametrize("seen", [0, 1, 2])
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 4])
+@pytest.mark.parametrize("first", BATCHES)
+def test_both_count_the_same_with_a_batch_size(first: str, batch_size: int, seen: int) -> None:
+    """What the first batch says of the lists of a loader is the same to both, for all after it."""
+    loader = Loader(batch_size, 3)
+    by_units = counter_of_units(loader, continued=seen)
+    by_loop = counter_of_loop(loader, 3, seen=seen)
+
+    for batch in (BATCHES[first], *BATCHES.values()):
+        assert outcome(by_units, batch) == outcome(by_loop, batch)

@@ -42,6 +42,21 @@ class Exceptions(nn.Module):
         return self.sometimes(outputs) if self.calls % 2 else outputs
 
 
+class Block(nn.Module):
+    """A tiny transformer: tokens of shape (records, 5) in, three scores a record out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tokens, self.places = nn.Embedding(11, 8), nn.Embedding(5, 8)
+        self.block = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.1, batch_first=True)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        mask = nn.Transformer.generate_square_subsequent_mask(5)
+        hidden = self.tokens(tokens) + self.places.weight
+        return self.head(self.block(hidden, src_mask=mask, is_causal=True)[:, -1])
+
+
 @pytest.fixture
 def scale() -> Scale:
     return Scale()
@@ -57,6 +72,8 @@ def network() -> Callable[..., nn.Module]:
             )
         if kind == "exceptions":
             return Exceptions()
+        if kind == "gpt":
+            return Block()
         return nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Dropout(0.2), nn.Linear(16, 3))
 
     return build

@@ -168,17 +168,66 @@ def test_a_window_of_plain_zeros_has_no_gradient(scale, batches):
     assert (None, 0.0, batches) == (scale.weight.grad, scale.weight.item(), update.records)
 
 
-def test_a_window_without_any_weight_changes_nothing(scale):
-    """Where every weight is 0 the gradient is not nan, and neither is what it leaves behind."""
+@pytest.mark.parametrize("batches", [1, 3])
+def test_a_window_without_any_weight_changes_nothing(scale, batches):
+    """Where every weight is 0 the gradient is not nan; a loss is nan, but for a single one."""
     engine = Engine(
         scale,
         lambda model, batch: Loss(model(batch), weight=torch.tensor(0), records=1),
         SGD(scale.parameters(), lr=1.0),
     )
 
-    update = engine.update(ones(1, 1, 1))
+    update = engine.update(ones(1, 1, 1)[:batches])
 
-    assert (True, 0.0) == (math.isnan(update.loss), scale.weight.item())
+    assert (batches > 1, 0.0) == (math.isnan(update.loss), scale.weight.item())
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(-4, 4), st.sampled_from([0, 0.0, 0.5, 1, 3, 1024, 4096]), st.booleans()
+        ),
+        min_size=1,
+        max_size=9,
+    ),
+    st.integers(1, 5),
+    st.booleans(),
+    st.booleans(),
+)
+def test_any_mix_of_weights_is_exact(batches, accumulate, sized, watched):
+    """Numbers and tensors in one window, zeros among them, over a pass: weight, loss, average."""
+    model = nn.Linear(1, 1, bias=False, dtype=torch.float64)
+    nn.init.ones_(model.weight)
+    engine = Engine(
+        model,
+        lambda model, batch: Loss((model(batch[0]) ** 2).sum(), weight=batch[1], records=1),
+        SGD(model.parameters(), lr=0.01),
+        accumulate=accumulate,
+        ema=0.5,
+        **({"check_finite": True, "clip_norm": math.inf} if watched else {}),
+    )
+    loader = [
+        (torch.full((1,), value, dtype=torch.float64), torch.tensor(w) if of_tensors else w)
+        for value, w, of_tensors in batches
+    ]
+
+    result = engine.train_epoch(loader if sized else iter(loader))
+
+    weight = average = 1.0
+    total = counted = 0.0
+    for start in range(0, len(batches), accumulate):
+        window = batches[start : start + accumulate]
+        heavy = sum(w for _, w, _ in window)
+        slope = sum(w * 2 * weight * value**2 for value, w, _ in window)
+        total += sum(w * (weight * value) ** 2 for value, w, _ in window)
+        counted += heavy
+        weight -= 0.01 * slope / heavy if heavy else 0
+        average = (average + weight) / 2
+    averaged = engine.state_dict()["averages"]["averages"]["weight"].item()
+
+    assert [weight, average] == pytest.approx([model.weight.item(), averaged], rel=1e-12)
+    if counted:
+        assert total / counted == pytest.approx(result.loss.item(), rel=1e-12, abs=1e-300)
 
 
 @pytest.mark.parametrize("accumulate", [2, 3, 4, 5, 7])

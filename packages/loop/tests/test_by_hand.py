@@ -12,14 +12,17 @@ from treadle_loop import Engine, supervised
 
 def data(kind):
     torch.manual_seed(5)
-    inputs = torch.randn(37, 1, 8, 8) if kind == "conv" else torch.randn(37, 6)
+    if kind == "gpt":
+        inputs = torch.randint(11, (37, 5))
+    else:
+        inputs = torch.randn(37, 1, 8, 8) if kind == "conv" else torch.randn(37, 6)
     return TensorDataset(inputs, torch.randint(3, (37,)))
 
 
 def optimizer_for(name, model):
     if name == "sgd":
         return SGD(model.parameters(), lr=0.05, momentum=0.9)
-    return AdamW(model.parameters(), lr=0.01)
+    return AdamW(model.parameters(), lr=0.01, fused=name == "fused adamw")
 
 
 def by_hand(model, optimizer, scheduler, loader, *, clip_norm, epochs):
@@ -34,8 +37,8 @@ def by_hand(model, optimizer, scheduler, loader, *, clip_norm, epochs):
             scheduler.step()
 
 
-@pytest.mark.parametrize("kind", ["mlp", "conv", "exceptions"])
-@pytest.mark.parametrize("name", ["sgd", "adamw"])
+@pytest.mark.parametrize("kind", ["mlp", "conv", "gpt", "exceptions"])
+@pytest.mark.parametrize("name", ["sgd", "adamw", "fused adamw"])
 @pytest.mark.parametrize("clip_norm", [None, 0.5])
 @pytest.mark.parametrize("drive", ["train_epoch", "updates", "update"])
 def test_the_engine_is_the_loop_by_hand(twins, same, *, kind, name, clip_norm, drive):

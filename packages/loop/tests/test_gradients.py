@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim import SGD
+from torch.optim.lr_scheduler import ExponentialLR
 
 from treadle_loop import Engine
 
@@ -147,3 +148,81 @@ def test_two_engines_train_a_gan(same):
             optimizer.step()
 
     assert same((generator.state_dict(), critic.state_dict()), trained)
+
+
+@pytest.mark.parametrize("every", ["step", "epoch"])
+def test_a_gan_with_all_options_is_its_loop_by_hand(same, every):
+    """One engine drives the pass and the other updates beside it, each with a scheduler of its own."""
+    torch.manual_seed(1)
+    batches = [(torch.randn(4, 3), torch.randn(4, 2)) for _ in range(6)]
+
+    def build():
+        torch.manual_seed(0)
+        models = nn.Linear(2, 3), nn.Linear(3, 1)
+        optimizers = [SGD(each.parameters(), lr=0.1, momentum=0.9) for each in models]
+        return *models, optimizers, [ExponentialLR(each, 0.9) for each in optimizers]
+
+    def judge(scores, *, real):
+        wanted = torch.ones_like(scores) if real else torch.zeros_like(scores)
+        return binary_cross_entropy_with_logits(scores, wanted)
+
+    def criticise(critic, batch):
+        fake = generator(batch[1]).detach()
+        return judge(critic(batch[0]), real=True) + judge(critic(fake), real=False)
+
+    def fool(generator, batch):
+        return judge(critic(generator(batch[1])), real=True)
+
+    generator, critic, optimizers, schedulers = build()
+    shared = {"ema": 0.9, "check_finite": True, "clip_norm": 0.1}
+    generators = Engine(generator, fool, optimizers[0], scheduler=schedulers[0], **shared)
+    critics = Engine(
+        critic,
+        criticise,
+        optimizers[1],
+        scheduler=schedulers[1],
+        scheduler_every=every,
+        accumulate=2,
+        **shared,
+    )
+    seen = []
+
+    def noted():
+        for batch in batches:
+            seen.append(batch)
+            yield batch
+
+    for update in critics.updates(noted()):
+        assert update.grad_norm is not None
+        generators.update(seen[2 * update.index : 2 * update.index + 2])
+    trained = generator.state_dict(), critic.state_dict()
+
+    generator, critic, optimizers, schedulers = build()
+    for first, second in zip(batches[::2], batches[1::2], strict=True):
+        for step, model, index in ((criticise, critic, 1), (fool, generator, 0)):
+            generator.zero_grad()
+            critic.zero_grad()
+            for batch in (first, second):
+                (step(model, batch) / 2).backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 0.1)
+            optimizers[index].step()
+            if index == 0 or every == "step":
+                schedulers[index].step()
+
+    assert same((generator.state_dict(), critic.state_dict()), trained)
+
+
+def test_parameters_that_join_the_model_and_the_optimizer_train(scale):
+    """A layer added between two passes, and given to the optimizer, is trained and averaged."""
+    optimizer = SGD(scale.parameters(), lr=1.0)
+    engine = Engine(scale, mean, optimizer, ema=0.5, check_finite=True, clip_norm=10.0)
+    engine.train_epoch([ONES])
+
+    scale.late = nn.Parameter(torch.zeros((), dtype=torch.float64))
+    scale.forward = lambda inputs: (scale.weight + scale.late) * inputs
+    optimizer.add_param_group({"params": [scale.late]})
+    engine.train_epoch([ONES, ONES])
+
+    assert (-3.0, -2.0) == (scale.weight.item(), scale.late.item())
+    # It began at -1, with the first step that it was there for, and went on to -2.
+    assert -1.5 == engine.state_dict()["averages"]["averages"]["late"].item()

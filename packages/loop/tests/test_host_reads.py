@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.optim import SGD, AdamW
+from torch.optim.lr_scheduler import StepLR
 
 from treadle_loop import Engine, Loss, Mean, TensorLoader, supervised
 
@@ -85,6 +86,94 @@ def test_the_first_read_is_yours(host_reads, accumulate, clip, step):
         float(engine.train_epoch(loader).loss)
 
     assert ([], ["_local_scalar_dense"]) == (before, host_reads.names)
+
+
+ALL = {
+    "clip_norm": 1.0,
+    "clip_value": 0.1,
+    "ema": lambda steps: min(0.9, steps / 10),
+    "check_finite": True,
+    "precision": "bf16",
+}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{name: setting} for name, setting in ALL.items()] + [ALL],
+    ids=[*ALL, "all"],
+)
+@pytest.mark.parametrize("step", [record_step, token_step])
+@pytest.mark.parametrize("every", ["step", "epoch"])
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_no_option_reads(host_reads, accumulate, every, step, settings):
+    """A pass reads nothing; with the finite check one number, after its last update."""
+    model = nn.Linear(6, 3)
+    optimizer = SGD(model.parameters(), lr=0.1, momentum=0.9)
+    engine = Engine(
+        model,
+        step,
+        optimizer,
+        accumulate=accumulate,
+        scheduler=StepLR(optimizer, 1),
+        scheduler_every=every,
+        **settings,
+    )
+    loader = batches("cpu")
+
+    reads = []
+    with host_reads:
+        for update in engine.updates(loader):
+            reads.append(len(host_reads.names))
+            assert update.last or len(update.metrics) in {0, 2}
+        engine.test_epoch(loader)
+
+    assert {0} == set(reads)
+    assert (["_local_scalar_dense"] if "check_finite" in settings else []) == host_reads.names
+
+
+@pytest.mark.parametrize("settings", [{}, {"check_finite": True}], ids=["unchecked", "checked"])
+@pytest.mark.parametrize("optimizer", [SGD, AdamW])
+@pytest.mark.parametrize("step", [record_step, token_step])
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_all_options_run_on_a_device_without_values(accumulate, step, optimizer, settings):
+    """On the meta device, averages, clipping, metrics and schedulers run; the check's end reads."""
+    model = nn.Linear(6, 3, device="meta")
+    optimizer = optimizer(model.parameters(), lr=0.1)
+    engine = Engine(
+        model,
+        step,
+        optimizer,
+        accumulate=accumulate,
+        scheduler=StepLR(optimizer, 1),
+        clip_norm=1.0,
+        clip_value=0.1,
+        ema=0.9,
+        **settings,
+    )
+
+    for update in engine.updates(batches("meta")):
+        assert "meta" == update.loss.device.type == update.grad_norm.device.type
+        assert {"meta"} >= {each.device.type for each in update.metrics.values()}
+        if update.last:
+            break
+    if settings:
+        with pytest.raises(RuntimeError, match="meta tensors"):
+            engine.state_dict()
+        return
+    with engine.averaged():
+        engine.test_epoch(batches("meta"))
+
+    assert {"meta"} == {each.device.type for each in engine.state_dict()["model"].values()}
+
+
+def test_predictions_read_nothing(host_reads):
+    """What the model answers stays where it is."""
+    engine = Engine(nn.Linear(6, 3), record_step)
+
+    with host_reads:
+        outputs = list(engine.predict(batches("cpu")))
+
+    assert (5, []) == (len(outputs), host_reads.names)
 
 
 def test_a_tensor_loader_reads_nothing(host_reads):

@@ -82,6 +82,11 @@ def without_gradients(model, batch):
         return model(batch).mean()
 
 
+def in_inference_mode(model, batch):
+    with torch.inference_mode():
+        return model(batch).mean()
+
+
 def frozen(model, batch):
     return model.requires_grad_(requires_grad=False)(batch).mean()
 
@@ -92,9 +97,10 @@ def frozen(model, batch):
         lambda model, batch: torch.tensor(model(batch).mean().item()),
         lambda model, batch: model(batch).mean().detach(),
         without_gradients,
+        in_inference_mode,
         frozen,
     ],
-    ids=["rebuilt", "detached", "no_grad", "frozen"],
+    ids=["rebuilt", "detached", "no_grad", "inference", "frozen"],
 )
 def test_a_loss_without_a_graph_cannot_train(step):
     """Each way to lose the graph is met with one message that lists them all."""

@@ -15,6 +15,7 @@ from treadle_loop import (
     InvalidSetting,
     NoOptimizer,
     NotAWindow,
+    PassSuperseded,
     TensorLoader,
     WrongLength,
 )
@@ -457,3 +458,52 @@ def test_an_optimizer_that_wants_a_closure_is_refused(scale):
         "likes, through a closure; the engine computes it once an update, so write that loop by "
         "hand, or use another optimizer"
     ) == str(caught.value)
+
+
+@pytest.mark.parametrize("body", ["load", "another pass"])
+def test_a_pass_does_not_go_on_after_another(body):
+    """A body that loads a state or begins another pass of the engine cannot go on with its own."""
+    model = torch.nn.Linear(1, 1)
+    engine = Engine(
+        model, lambda model, batch: model(batch).mean(), SGD(model.parameters(), lr=0.1)
+    )
+    batches = [torch.ones(2, 1)] * 3
+    state = engine.state_dict()
+
+    def train():
+        for _ in engine.updates(batches):
+            if body == "load":
+                engine.load_state_dict(state)
+            else:
+                engine.train_epoch(batches)
+
+    with pytest.raises(PassSuperseded) as caught:
+        train()
+
+    assert str(caught.value).startswith("a state was loaded, or another pass of this engine begun")
+
+
+def test_a_scheduler_that_fails_leaves_a_counted_step():
+    """The step before it was made, so a state that is saved then goes on after it."""
+    model = torch.nn.Linear(1, 1)
+
+    class Failing:
+        def step(self):
+            raise ZeroDivisionError
+
+        def state_dict(self):
+            return {}
+
+        def load_state_dict(self, state):
+            pass
+
+    engine = Engine(
+        model,
+        lambda model, batch: model(batch).mean(),
+        SGD(model.parameters(), lr=0.1),
+        scheduler=Failing(),
+    )
+    with pytest.raises(ZeroDivisionError):
+        engine.train_epoch([torch.ones(2, 1)] * 3)
+
+    assert [1] == [rank["batches"] for rank in engine.state_dict()["ranks"]]

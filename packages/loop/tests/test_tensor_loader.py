@@ -60,6 +60,37 @@ def test_a_position_goes_on_where_it_was(*, data, epoch, records, batch_size, dr
         assert [batch[0].tolist() for batch in expected] == [b[0].tolist() for b in actual]
 
 
+@settings(max_examples=100, deadline=None)
+@given(data=st.data(), later=st.integers(1, 12), **loaders)
+def test_another_batch_size_goes_on_by_records(
+    *, data, later, records, batch_size, drop_last, shuffle
+):
+    """Batches of another size, from the records that were used, are the rest of the same order."""
+    first, second = (
+        TensorLoader(torch.arange(records), batch_size=size, shuffle=shuffle, drop_last=drop_last)
+        for size in (batch_size, later)
+    )
+    whole = order(TensorLoader(torch.arange(records), batch_size=1, shuffle=shuffle))
+    batches = [batch[0].tolist() for batch in first]
+    done = sum(map(len, batches[: data.draw(st.integers(0, len(batches)))]))
+
+    second.set_position(0, done)
+    rest = [batch[0].tolist() for batch in second]
+
+    kept = records - (records - done) % later if drop_last else records
+    assert [whole[place : min(place + later, kept)] for place in range(done, kept, later)] == rest
+
+
+def test_a_default_device_changes_nothing():
+    """The order is the same where torch makes its tensors on another device."""
+    loader = TensorLoader(torch.arange(50), batch_size=7, shuffle=True)
+    expected = order(loader)
+    loader.set_position(0)
+
+    with torch.device("meta"):
+        assert expected == order(loader)
+
+
 def test_seed_and_epoch_are_not_added_up():
     """The orders of four seeds in four epochs are sixteen different ones."""
     orders = set()
@@ -182,3 +213,54 @@ def test_a_batch_may_be_larger_than_the_data():
     loader = TensorLoader(torch.arange(5.0), batch_size=10**30, shuffle=True, seed=0)
 
     assert [[5]] == [[len(batch[0]) for batch in loader]]
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+def test_ranks_share_the_records(shuffle, world_size):
+    """Each record is in the share of exactly one rank, in an order that none of them changes."""
+    whole = TensorLoader(torch.arange(11), batch_size=11, shuffle=shuffle, seed=3)
+    shares = [
+        TensorLoader(
+            torch.arange(11),
+            batch_size=2,
+            shuffle=shuffle,
+            seed=3,
+            rank=rank,
+            world_size=world_size,
+        )
+        for rank in range(world_size)
+    ]
+
+    order = next(iter(whole))[0].tolist()
+    dealt = [[record for batch in share for record in batch[0].tolist()] for share in shares]
+
+    assert [order[rank::world_size] for rank in range(world_size)] == dealt
+    assert [-(-len(each) // 2) for each in dealt] == [len(share) for share in shares]
+
+
+def test_ranks_with_drop_last_have_equally_many_batches():
+    """Of 11 records, two ranks have two batches of 2 each, and three are left out."""
+    shares = [
+        TensorLoader(torch.arange(11), batch_size=2, drop_last=True, rank=rank, world_size=2)
+        for rank in range(2)
+    ]
+
+    assert [[[0, 2], [4, 6]], [[1, 3], [5, 7]]] == [
+        [batch[0].tolist() for batch in share] for share in shares
+    ]
+    assert [2, 2] == [len(share) for share in shares]
+
+
+def test_another_number_of_ranks_goes_on_with_the_rest():
+    """After 4 records of two ranks, three ranks see each of the others once."""
+    rest = []
+    for rank in range(3):
+        share = TensorLoader(
+            torch.arange(11), batch_size=2, shuffle=True, seed=3, rank=rank, world_size=3
+        )
+        share.set_position(0, records=4)
+        rest += [record for batch in share for record in batch[0].tolist()]
+    first = next(iter(TensorLoader(torch.arange(11), batch_size=4, shuffle=True, seed=3)))[0]
+
+    assert sorted({*range(11)} - {*first.tolist()}) == sorted(rest)

@@ -1,11 +1,13 @@
 """Exact gradients of an accumulation window."""
 
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from treadle_loop.gradients import gradients
-from treadle_loop.loss import Weight
+from treadle_loop.gradients import multiply_gradients
+from treadle_loop.loss import Outcome, Weight
 from treadle_loop.means import wide
 
 
@@ -20,44 +22,68 @@ class Accumulation:
     and nothing is left to settle. A heavier batch than c first lifts c to its own weight, so no
     value is ever scaled up, which matters where fp16 could overflow.
 
-    Weights that are tensors are never read: c then stays what the first batch made it.
+    Weights that are tensors are never read: c then stays what the first batch made it. Where values
+    are scaled up for fp16, which could overflow then, the gradients are kept as those of the mean
+    until now instead, which scales them all at every batch and never a value up.
 
     Args:
         planned: how many batches the window is expected to have, more than one.
         model: whose gradients the backward passes leave,
         optimizer: and whose.
+        backward: makes a backward pass.
+        narrow: whether gradients have the range of fp16.
     """
 
-    __slots__ = ("_model", "_optimizer", "_planned", "_scale", "_weight")
+    __slots__ = ("_backward", "_model", "_narrow", "_optimizer", "_planned", "_scale", "_weight")
 
-    def __init__(self, planned: int, model: nn.Module, optimizer: Optimizer) -> None:
+    def __init__(
+        self,
+        planned: int,
+        model: nn.Module,
+        optimizer: Optimizer,
+        backward: Callable[[Tensor], None],
+        *,
+        narrow: bool,
+    ) -> None:
+        self._narrow = narrow
         self._planned = planned
         self._model = model
         self._optimizer = optimizer
+        self._backward = backward
         self._scale: Weight | None = None
         self._weight: Weight = 0
 
-    def backward(self, value: Tensor, weight: Weight) -> None:
+    def backward(self, value: Tensor, outcome: Outcome) -> None:
         """Add the gradient of one value; one of weight 0 adds nothing."""
+        weight = outcome.weight
         if isinstance(weight, Tensor):
             weight = wide(weight)
         elif not weight:
             return
         self._weight = self._weight + weight
+        if self._narrow and self._scale is None and isinstance(self._weight, Tensor):
+            self._keep_mean(value, weight, self._weight)
+            return
         divisor = self._scale_for(weight) / weight
         if isinstance(divisor, Tensor):
             divisor = divisor.to(value)
-        (value / divisor).backward()
+        self._backward(value / divisor)
 
-    def settle(self) -> None:
-        """Bring the gradients from the running scale to the window's weight."""
+    def settle(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+        """Bring the gradients from the running scale to the window's weight; the same outcomes."""
         if self._scale is None:
-            return
+            return outcomes
         factor = self._scale / self._weight
         if isinstance(self._weight, Tensor):
             # Without any weight the gradients are zero, and stay so.
             factor = torch.where(self._weight > 0, factor, 1.0)
-        self._multiply(factor)
+        multiply_gradients(self._model, self._optimizer, factor)
+        return outcomes
+
+    def _keep_mean(self, value: Tensor, weight: Weight, total: Tensor) -> None:
+        share = torch.where(total > 0, weight / total, 0.0)
+        multiply_gradients(self._model, self._optimizer, 1 - share)
+        self._backward(value * share.to(value))
 
     def _scale_for(self, weight: Weight) -> Weight:
         scale = self._scale
@@ -66,14 +92,7 @@ class Accumulation:
                 weight = torch.where(weight > 0, weight, 1.0)
             scale = weight * self._planned
         elif not isinstance(scale, Tensor) and not isinstance(weight, Tensor) and weight > scale:
-            self._multiply(scale / weight)
+            multiply_gradients(self._model, self._optimizer, scale / weight)
             scale = weight
         self._scale = scale
         return scale
-
-    def _multiply(self, factor: Weight) -> None:
-        if not isinstance(factor, Tensor) and factor == 1:
-            return
-        for gradient in gradients(self._model, self._optimizer):
-            # A model may be spread over devices, and only a number on the CPU fits them all.
-            gradient.mul_(factor.to(gradient.device) if isinstance(factor, Tensor) else factor)

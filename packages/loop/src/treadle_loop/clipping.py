@@ -1,13 +1,8 @@
-"""Gradient clipping, as the textbook calls it: once an update, on the final gradients."""
+"""The limits of gradient clipping, as the textbook calls it: once an update, on the final gradients."""
 
 from dataclasses import dataclass
 
-from torch import Tensor
-from torch.nn.utils import clip_grad_norm_, clip_grad_value_
-from torch.optim import Optimizer
-
 from treadle_loop.errors import InvalidSetting
-from treadle_loop.gradients import parameters_of
 from treadle_loop.loss import is_number
 
 
@@ -26,11 +21,7 @@ class Clipping:
                     "clipping",
                 )
 
-    def apply(self, optimizer: Optimizer) -> Tensor | None:
-        """Clip by norm, then by value; the norm before either, where there is a limit for it."""
-        grad_norm = None
-        if self.norm is not None:
-            grad_norm = clip_grad_norm_(parameters_of(optimizer), self.norm)
-        if self.value is not None:
-            clip_grad_value_(parameters_of(optimizer), self.value)
-        return grad_norm
+
+def clipping_of(norm: float | None, value: float | None) -> Clipping | None:
+    """The limits, where there is one."""
+    return None if norm is None and value is None else Clipping(norm, value)

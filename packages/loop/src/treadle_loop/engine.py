@@ -1,27 +1,34 @@
 """The engine: batches in, optimizer steps out."""
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import AbstractContextManager
 from time import perf_counter
 from typing import Any, Literal, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 
-from treadle_loop.accumulation import Accumulation
-from treadle_loop.clipping import Clipping
-from treadle_loop.containers import map_tensors
+from treadle_loop import runtimes
+from treadle_loop.agreement import AgreedPass
+from treadle_loop.averages import AveragedWeights, Decay
+from treadle_loop.clipping import clipping_of
+from treadle_loop.computing import compiled, within
 from treadle_loop.devices import device_of, place, settle
 from treadle_loop.epoch import EpochResult, Totals
-from treadle_loop.errors import NoOptimizer, NotAWindow
-from treadle_loop.gradients import drop_gradients
-from treadle_loop.loss import Outcome, read_outcome
-from treadle_loop.modes import evaluating
-from treadle_loop.passes import GivenWindow, Window, open_pass
-from treadle_loop.settings import check_accumulate, check_parts, check_scheduler
+from treadle_loop.errors import Busy, NoAverages, NoOptimizer, NotAWindow, NotFinite, PassSuperseded
+from treadle_loop.evaluation import Forward, evaluate, forward_inputs, outputs_of
+from treadle_loop.finite import FiniteCheck
+from treadle_loop.passes import GivenWindow, Pass
+from treadle_loop.precision import LossScaling, Precision, autocasting, check_precision
+from treadle_loop.progress import Progress
+from treadle_loop.runtime import Runtime
+from treadle_loop.settings import check_accumulate, check_host, check_parts, check_scheduler
+from treadle_loop.shared_evaluation import evaluate_together
+from treadle_loop.states import load_states, states_of
 from treadle_loop.supervised import Step
-from treadle_loop.trainable import check_reached, check_trainable
 from treadle_loop.update import Update, UpdateFields
+from treadle_loop.updater import Updater
 
 
 class Scheduler(Protocol):
@@ -63,7 +70,19 @@ class Engine:
         clip_norm: the most that the 2-norm of the optimizer's gradients may be, all together.
             `math.inf` only measures it. Clipping comes after the window is settled.
         clip_value: the most that the absolute value of any of them may be, after `clip_norm`.
+        precision: `"fp32"` computes in the precision of the model; `"bf16"` and `"fp16"` compute
+            the step under `torch.autocast`, which wants a model in fp32. With `"fp16"` losses are
+            scaled up (`torch.amp.GradScaler`) and a step whose gradients overflow is skipped,
+            which the host reads from the device once an update.
+        ema: the decay of an exponential moving average of the parameters, or a function from the
+            number of steps so far to it; see `averaged`.
+        compile: whether the step, forward and loss, goes through `torch.compile`; or a mapping of
+            arguments for it.
+        check_finite: whether a loss or a gradient that is not finite withholds its update, and
+            those after it, and raises `NotFinite` when the device is next waited for, at the
+            latest at the end of the pass.
         device: where batches are moved to; by default where the model's first parameter is.
+        runtime: what runs the loop; by default torch, in one process. See `runtimes`.
 
     Raises:
         InvalidSetting: a setting cannot mean anything.
@@ -80,50 +99,107 @@ class Engine:
         scheduler_every: Literal["step", "epoch"] = "step",
         clip_norm: float | None = None,
         clip_value: float | None = None,
+        precision: Precision = "fp32",
+        ema: Decay | None = None,
+        compile: bool | Mapping[str, Any] = False,
+        check_finite: bool = False,
         device: torch.device | str | None = None,
+        runtime: Runtime | None = None,
     ) -> None:
         check_parts(model, step, optimizer)
         check_accumulate(accumulate)
         check_scheduler(scheduler, scheduler_every)
-        self.model = model
-        self.step = step
-        self.optimizer = optimizer
         self.accumulate = accumulate
         self.scheduler = scheduler
         self.scheduler_every = scheduler_every
+        self._runtime = runtimes.torch() if runtime is None else runtime
+        check_precision(precision)
+        check_host(precision, self._runtime)
+        self._precision: Precision = precision
+        self._model = model
+        # Without the wrapper of a host: its names are those of the model that was written.
+        self._module = self._runtime.unwrap(model)
+        self._step = step
+        self._compiled = compiled(step, setting=compile)
         # An empty tensor knows the index of the device that "cuda" alone stands for.
         self._device = None if device is None else torch.empty(0, device=device).device
-        self._clipping = None
-        if clip_norm is not None or clip_value is not None:
-            self._clipping = Clipping(clip_norm, clip_value)
-        self._next_epoch = 0
+        self._averages = None if ema is None else AveragedWeights(self._module, ema)
+        self._scaling = self._finite = self._updater = None
+        clipping = clipping_of(clip_norm, clip_value)
+        if optimizer is not None:
+            if precision == "fp16":
+                self._scaling = LossScaling(optimizer, _type_of(self._device_now()))
+            if check_finite:
+                self._finite = FiniteCheck(
+                    optimizer,
+                    scaled=precision == "fp16",
+                    all_reduce=self._runtime.all_reduce if self._runtime.world_size > 1 else None,
+                )
+            self._updater = Updater(
+                model,
+                optimizer,
+                self._runtime,
+                clipping=clipping,
+                scaling=self._scaling,
+                averages=self._averages,
+                finite=self._finite,
+            )
+        self._progress = Progress(self._runtime.world_size)
 
-    def updates(self, loader: Iterable[Any]) -> Generator[Update, None, None]:
+    @property
+    def model(self) -> nn.Module:
+        """What is trained."""
+        return self._model
+
+    @property
+    def step(self) -> Step:
+        """What computes the loss."""
+        return self._step
+
+    @property
+    def optimizer(self) -> Optimizer | None:
+        """What updates the parameters."""
+        return None if self._updater is None else self._updater.optimizer
+
+    def updates(
+        self, loader: Iterable[Any], *, stop: Callable[[], bool] | None = None
+    ) -> Generator[Update, None, None]:
         """Train for one pass over `loader`, one item for each optimizer step.
 
         When an item is yielded, its step is complete and nothing of the next has begun: you may
         validate, save, draw random numbers, or leave the loop. An exception while an update is
         being computed drops its gradients, counts nothing of it, and reaches you as it is.
 
-        A loader with `set_position(epoch, records)`, such as `TensorLoader`, is told which pass
-        of this engine begins, from 0.
+        A loader with `set_position(epoch, records)`, such as `TensorLoader`, or a `DataLoader`
+        whose sampler has it, such as `EpochSampler`, is told which pass of this engine begins, from
+        0. After `load_state_dict` in the middle of a pass, what is left of that pass comes first.
 
         Args:
             loader: anything that yields batches. Where it has a length, that must be right; where
                 it has none, one batch is drawn ahead, to know which update is the last.
+            stop: asked between two updates whether the pass should end here, such as
+                `stop_on_signals()`. On several ranks the pass ends on all of them where one wants
+                it, after the next update.
 
         Raises:
             NoOptimizer: the engine was made without an optimizer.
             WrongLength: the loader's length was not right.
+            CannotSeek: the pass to go on with is under way, and the loader cannot.
+            UnequalRanks: the ranks have unequal numbers of batches.
+            PassSuperseded: the body loaded a state, or began another pass of this engine.
+            AveragesInPlace: it was called within `averaged()`.
+            NotFinite: with `check_finite`, a loss or gradient was not: of this pass, at its end; of
+                one that was left before its end, before anything is drawn.
         """
-        fields = self._run(loader, self._optimizer_for("updates"))
+        fields = self._run(loader, self._updater_for("updates"), stop)
         return (Update(*each) for each in fields)
 
     def update(self, window: list[Any]) -> Update:
         """Make one optimizer step from a list of batches: the primitive under `updates`.
 
-        It belongs to no pass: its `index` is 0, it is never `last`, and a scheduler for epochs is
-        not called.
+        It belongs to no pass: its `index` is 0, it is never `last`, a scheduler for epochs is not
+        called, and the position in the data does not move. With `check_finite`, what was not finite
+        is raised by the next `test_epoch`, `state_dict`, or pass.
 
         Args:
             window: the batches whose gradients are accumulated, however many.
@@ -131,61 +207,69 @@ class Engine:
         Raises:
             NoOptimizer: the engine was made without an optimizer.
             NotAWindow: `window` is not a list, or is empty.
+            AveragesInPlace: it was called within `averaged()`.
         """
-        optimizer = self._optimizer_for("update")
+        updater = self._updater_for("update")
         if not isinstance(window, list) or not window:
             seen = "an empty list" if window == [] else f"a {type(window).__name__}"
             raise NotAWindow(
                 f"Engine.update was given {seen}, and a list of at least one batch was expected; "
                 "for a single batch write engine.update([batch])",
             )
-        return Update(*self._apply(optimizer, GivenWindow(window), self._device_now(), 0))
+        device = self._device_now()
+        windows = self._agreed(lambda: GivenWindow(window), device, None)
+        windows.begin()
+        fields = updater.update(self._step_on(device), windows, device, 0)
+        self._step_scheduler(fields)
+        return Update(*fields)
 
-    def train_epoch(self, loader: Iterable[Any]) -> EpochResult:
-        """Train for one pass over `loader`: `updates`, run to the end.
+    def train_epoch(
+        self, loader: Iterable[Any], *, stop: Callable[[], bool] | None = None
+    ) -> EpochResult:
+        """Train for one pass over `loader`: `updates`, run to the end; see there.
 
-        Raises:
-            NoOptimizer: the engine was made without an optimizer.
-            WrongLength: the loader's length was not right.
+        Where `stop` ends it before, the result is what there was, and not `complete`.
         """
-        optimizer = self._optimizer_for("train_epoch")
+        updater = self._updater_for("train_epoch")
         totals = Totals()
         started = perf_counter()
-        for outcomes, *_ in self._run(loader, optimizer):
-            totals.steps += 1
-            for outcome in outcomes:
-                totals.add(outcome)
+        for outcomes, _, records, batches, _, last, skipped in self._run(loader, updater, stop):
+            totals.add(outcomes, records, batches, int(not skipped))
+            totals.complete = last
         return self._result(totals, "trained", started)
 
     def test_epoch(self, loader: Iterable[Any], *, verb: str = "tested") -> EpochResult:
         """Evaluate the model on one pass over `loader`.
 
         Without gradients, in evaluation mode; afterwards every module is in the mode it was in.
-        The step may return a plain number here.
+        The step may return a plain number here. On several ranks, each evaluates what its loader
+        yields, and the result is that of all records together. They may have unequal numbers of
+        batches; but a model in shards needs all ranks for each, so there every rank must have at
+        least one, and repeats its last, uncounted, for as long as another has more.
 
         Args:
             loader: anything that yields batches.
             verb: the first word of the result's line.
+
+        Raises:
+            NotFinite: with `check_finite`, something of a training that was left early was not.
         """
+        self._check_finite()
         device = self._device_now()
-        totals = Totals()
         started = perf_counter()
-        # Not inference_mode: what a module caches in it could not be used in training afterwards.
-        with evaluating(self.model), torch.no_grad():
-            for batch in loader:
-                placed = place(batch, device)
-                _, outcome = read_outcome(self.step(self.model, placed), placed)
-                totals.add(outcome)
+        step = self._step_on(device)
+        if self._runtime.world_size == 1:
+            totals = evaluate(self._module, step, loader, device)
+        else:
+            totals = evaluate_together(self._module, step, loader, device, self._runtime)
         return self._result(totals, verb, started)
 
     def predict(
-        self,
-        loader: Iterable[Any],
-        forward: Callable[[nn.Module, Any], Any] | None = None,
+        self, loader: Iterable[Any], forward: Forward | None = None
     ) -> Generator[Any, None, None]:
         """Yield the model's outputs, batch by batch, for what is not a mean.
 
-        Without gradients and detached; the model is in evaluation mode until the last batch is
+        Without gradients and detached, in the engine's precision, and not compiled; the model is in evaluation mode until the last batch is
         done or the iterator is closed, as leaving a `for` loop does.
 
         Args:
@@ -195,88 +279,173 @@ class Engine:
                 in `(inputs, targets)`.
         """
         device = self._device_now()
-        forward = forward or _forward_inputs
-        with evaluating(self.model):
-            for batch in loader:
-                if self.model.training:  # your code may have trained it at the last yield
-                    self.model.eval()
-                with torch.no_grad():  # not around the yield: your code has its own mode
-                    outputs = forward(self.model, place(batch, device))
-                yield map_tensors(_detached, outputs)
+        in_precision = self._in_precision(forward or forward_inputs, device)
+        return outputs_of(self._module, in_precision, loader, device)
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """A context in which the model has its averaged weights, and its own again afterwards.
+
+        Raises:
+            NoAverages: the engine was made without `ema`.
+        """
+        if self._averages is None:
+            raise NoAverages(
+                "Engine.averaged was called, and this engine averages no weights; make it with "
+                "Engine(..., ema=0.999)",
+            )
+        return self._averages.swapped()
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a training needs to go on exactly: plain dicts and tensors.
+
+        Of the model, the optimizer, the scheduler, the scale of fp16, the averaged weights, the
+        random numbers of torch, Python and numpy, and the position in the data. The tensors are
+        those of the training, not copies: save them before it goes on.
+
+        On several ranks all of them have to call it, and each gets the whole.
+
+        Raises:
+            Busy: an update is being computed.
+            NotFinite: with `check_finite`, something was not.
+        """
+        self._check_idle("state_dict")
+        self._check_finite()
+        ranks = self._runtime.gather(self._progress.state_dict())
+        return {**states_of(self._parts()), "ranks": ranks}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state_dict`, exactly; see there.
+
+        In the middle of a pass, the next call of `updates` or `train_epoch` goes on with it, with
+        the random numbers of then: what the program draws in between changes nothing. At the end of
+        a pass it does.
+
+        On another number of ranks than it was saved on, the records that are left are the same,
+        and the random numbers are not.
+
+        Raises:
+            Busy: an update is being computed.
+            StateMismatch: it is the state of another model, or of an engine made otherwise. Nothing
+                was changed.
+        """
+        self._check_idle("load_state_dict")
+        ranks = load_states(self._parts(), state)
+        if self._finite is not None:
+            self._finite.reset()
+        self._progress.load_state_dict(ranks, self._runtime.rank)
 
     def _run(
-        self, loader: Iterable[Any], optimizer: Optimizer
+        self, loader: Iterable[Any], updater: Updater, stop: Callable[[], bool] | None
     ) -> Generator[UpdateFields, None, None]:
+        # Before anything is drawn, which would change the position and the random numbers.
+        check_accumulate(self.accumulate)
+        check_scheduler(self.scheduler, self.scheduler_every)
+        if self._averages is not None:
+            self._averages.check_out_of_place("a pass of training was asked for")
+        self._check_finite()
         device = self._device_now()
-        epoch = self._next_epoch
-        self._next_epoch += 1
-        set_position = getattr(loader, "set_position", None)
-        if set_position is not None:
-            set_position(epoch, 0)
-        windows = open_pass(loader, self.accumulate)
-        index = 0
-        while windows.begin():
+        step = self._step_on(device)
+        progress = self._progress
+        windows = self._agreed(
+            lambda: progress.open_pass(loader, self.accumulate, device), device, stop
+        )
+        if isinstance(windows, AgreedPass):
+            stop = None  # which the ranks agree on
+        while not (stop is not None and stop()) and windows.begin():
             # Nothing may be drawn from here to the yield that the loop you would have written
             # does not draw here: a body that draws random numbers must not change the training.
-            yield self._apply(optimizer, windows, device, index)
-            index += 1
+            fields = updater.update(step, windows, device, progress.updates)
+            progress.used(fields[2], fields[3], last=windows.last)
+            if self.scheduler is not None:
+                self._step_scheduler(fields)
+            turn = progress.turn
+            yield fields
+            if progress.turn != turn:
+                raise PassSuperseded(
+                    "a state was loaded, or another pass of this engine begun, while this pass was "
+                    "under way, and its place in the data is lost; leave a pass (break) before you "
+                    "do either",
+                )
+        self._check_finite()
 
-    def _apply(
-        self, optimizer: Optimizer, window: Window, device: torch.device | None, index: int
-    ) -> UpdateFields:
-        model, step = self.model, self.step
-        if not model.training:
-            model.train()
-        drop_gradients(model, optimizer)
-        planned = window.planned
-        accumulation = None if planned == 1 else Accumulation(planned, model, optimizer)
-        outcomes: list[Outcome] = []
-        records = batches = 0
-        try:
-            for batch in window.draw():
-                placed = place(batch, device)
-                loss, outcome = read_outcome(step(model, placed), placed)
-                value, weight = check_trainable(loss), outcome.weight
-                if accumulation is not None:
-                    accumulation.backward(value, weight)
-                elif isinstance(weight, Tensor) or weight:  # on a device it is not read
-                    value.backward()
-                # In one statement, so that no number lags behind another.
-                records, batches = records + outcome.records, batches + 1
-                outcomes.append(outcome)
-            window.drawn(batches)
-            if accumulation is not None:
-                accumulation.settle()
-            if index == 0:
-                check_reached(optimizer, outcomes)
-            grad_norm = None if self._clipping is None else self._clipping.apply(optimizer)
-            optimizer.step()
-        except BaseException:
-            drop_gradients(model, optimizer)
-            raise
-        if self.scheduler is not None and (self.scheduler_every == "step" or window.last):
+    def _step_scheduler(self, fields: UpdateFields) -> None:
+        *_, last, skipped = fields
+        due = last if self.scheduler_every == "epoch" else not skipped
+        if self.scheduler is not None and due:
             self.scheduler.step()
-        return outcomes, grad_norm, records, batches, index, window.last
 
-    def _optimizer_for(self, method: str) -> Optimizer:
-        if self.optimizer is None:
+    def _agreed(
+        self,
+        open_pass: Callable[[], Pass],
+        device: torch.device | None,
+        stop: Callable[[], bool] | None,
+    ) -> Pass:
+        if self._runtime.world_size == 1:
+            return open_pass()
+        return AgreedPass(
+            open_pass, self._runtime, self._model, lambda batch: place(batch, device), stop
+        )
+
+    def _step_on(self, device: torch.device | None) -> Step:
+        """The step as it is computed: compiled, and in the precision that was asked for."""
+        step: Step = self._in_precision(self._compiled, device)
+        return step
+
+    def _in_precision(self, compute: Any, device: torch.device | None) -> Any:
+        """A function of the model and a batch, in the precision of the engine or of its host."""
+        host = self._runtime.autocast
+        if host is not None:
+            return within(host, compute)
+        if self._precision == "fp32":
+            return compute
+        return autocasting(compute, self._precision, _type_of(device))
+
+    def _parts(self) -> dict[str, Any]:
+        return {
+            "model": self._module,
+            "optimizer": self.optimizer,
+            "scheduler": self.scheduler,
+            "scaling": self._scaling,
+            "averages": self._averages,
+        }
+
+    def _updater_for(self, method: str) -> Updater:
+        if self._updater is None:
             raise NoOptimizer(
                 f"Engine.{method} trains, and this engine has no optimizer; make it with "
                 "Engine(model, step, optimizer), or use test_epoch or predict",
             )
-        return self.optimizer
+        return self._updater
+
+    def _check_idle(self, method: str) -> None:
+        if self._updater is not None and self._updater.busy:
+            raise Busy(
+                f"Engine.{method} was called while an update is being computed, when half of it "
+                "may be done; call it between two updates: in the body of `for update in "
+                "engine.updates(loader)`",
+            )
+
+        if self._averages is not None:
+            self._averages.check_out_of_place(f"Engine.{method} was called")
+
+    def _check_finite(self) -> None:
+        finite = self._finite
+        if finite is None:
+            return
+        try:
+            finite.raise_if_bad()
+        except NotFinite:
+            if self._averages is not None:  # whose values were withheld, and not their count
+                self._averages.updates -= finite.withheld
+            raise
 
     def _device_now(self) -> torch.device | None:
-        return device_of(self.model) if self._device is None else self._device
+        return device_of(self._model) if self._device is None else self._device
 
     def _result(self, totals: Totals, verb: str, started: float) -> EpochResult:
         settle(self._device_now())
         return totals.result(verb, perf_counter() - started)
 
 
-def _forward_inputs(model: nn.Module, batch: Any) -> Any:
-    return model(batch[0] if isinstance(batch, (tuple, list)) else batch)
-
-
-def _detached(leaf: Any) -> Any:
-    return leaf.detach() if isinstance(leaf, Tensor) and leaf.requires_grad else leaf
+def _type_of(device: torch.device | None) -> str:
+    return "cpu" if device is None else device.type

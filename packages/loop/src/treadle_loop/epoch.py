@@ -1,12 +1,14 @@
 """What one pass over a loader came to."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from treadle_loop.loss import Outcome
-from treadle_loop.means import Means, RunningMean
+from treadle_loop.means import BLOCK, Means, RunningMean
+from treadle_loop.runtime import Runtime
 from treadle_loop.update import Update
 from treadle_loop.wording import LEAST, duration, figure, quantity, rate
 
@@ -26,6 +28,7 @@ class EpochResult:
             otherwise), as a 0-dim tensor on its device; nan where there was nothing.
         metrics: the mean of each metric, as 0-dim tensors.
         further_counts: the sums of `Loss.counts`.
+        complete: whether the pass came to its end, and was not left before.
     """
 
     verb: str
@@ -36,15 +39,19 @@ class EpochResult:
     loss: Tensor
     metrics: Mapping[str, Tensor]
     further_counts: Mapping[str, int]
+    complete: bool = True
 
     @property
     def counts(self) -> dict[str, int]:
-        """All counts by name: records, batches, steps, epochs (1, or 0 where there was no batch)."""
+        """All counts by name: records, batches, steps, epochs, and those of `Loss.counts`.
+
+        `epochs` is 1, and 0 where the pass was left before its end or had no batch.
+        """
         return {
             "records": self.records,
             "batches": self.batches,
             "steps": self.steps,
-            "epochs": int(self.batches > 0),
+            "epochs": int(self.complete and self.batches > 0),
             **self.further_counts,
         }
 
@@ -80,32 +87,75 @@ class Totals:
         records: how many records were taken in.
         batches: how many batches.
         steps: how many optimizer steps.
+        complete: whether the last update ended its pass.
     """
 
-    __slots__ = ("_counts", "_loss", "_metrics", "batches", "records", "steps")
+    __slots__ = (
+        "_counts",
+        "_loss",
+        "_metrics",
+        "_pending",
+        "batches",
+        "complete",
+        "records",
+        "steps",
+    )
 
     def __init__(self) -> None:
         self.records = self.batches = self.steps = 0
+        self.complete = False
         self._loss = RunningMean()
         self._metrics = Means()
         self._counts: dict[str, int] = {}
+        # Summed up many at a time: between two updates of a tiny network, each call is a cold one.
+        self._pending: list[Outcome] = []
 
     def take(self, update: Update) -> None:
         """Take in an optimizer step."""
-        self.steps += 1
-        for outcome in update.outcomes:
-            self.add(outcome)
+        self.complete = update.last
+        self.add(update.outcomes, update.records, update.batches, int(not update.skipped))
 
-    def add(self, outcome: Outcome) -> None:
-        """Take in a batch."""
+    def add(self, outcomes: Sequence[Outcome], records: int, batches: int, steps: int = 0) -> None:
+        """Take in what some batches came to."""
         # In one statement, so that no number lags behind another.
-        self.records, self.batches = self.records + outcome.records, self.batches + 1
-        self._loss.add(outcome.value, outcome.weight)
-        if outcome.metrics:
-            self._metrics.add(outcome.metrics)
-        if outcome.counts:
-            for name, count in outcome.counts.items():
-                self._counts[name] = self._counts.get(name, 0) + count
+        self.records, self.batches, self.steps = (
+            self.records + records,
+            self.batches + batches,
+            self.steps + steps,
+        )
+        self._pending += outcomes
+        if len(self._pending) >= BLOCK:
+            self._sum_up()
+
+    def _sum_up(self) -> None:
+        pending, self._pending = self._pending, []
+        for outcome in pending:
+            self._loss.add(outcome.value, outcome.weight)
+            if outcome.metrics:
+                self._metrics.add(outcome.metrics)
+            if outcome.counts:
+                for name, count in outcome.counts.items():
+                    self._counts[name] = self._counts.get(name, 0) + count
+
+    def over_ranks(self, runtime: Runtime, device: torch.device | None) -> "Totals":
+        """The same for all ranks together; it waits for the device, and for the others.
+
+        `batches` is what the rank with the most had.
+        """
+        self._sum_up()
+        own = (self.records, self.batches, self._counts, self._loss.read(), self._metrics.read())
+        everyone = runtime.gather(own)
+        shared = Totals()
+        shared.complete = self.complete
+        for records, batches, counts, loss, metrics in everyone:
+            shared.records += records
+            shared.batches = max(shared.batches, batches)
+            shared._loss.add_sums(loss, device)
+            for name, sums in metrics.items():
+                shared._metrics.running(name).add_sums(sums, device)
+            for name, count in counts.items():
+                shared._counts[name] = shared._counts.get(name, 0) + count
+        return shared
 
     def result(self, verb: str, seconds: float) -> EpochResult:
         """The pass until now, as a value.
@@ -114,6 +164,7 @@ class Totals:
             verb: the first word of its line.
             seconds: how long it took.
         """
+        self._sum_up()
         return EpochResult(
             verb=verb,
             records=self.records,
@@ -123,4 +174,5 @@ class Totals:
             loss=self._loss.mean(),
             metrics=self._metrics.values(),
             further_counts=dict(self._counts),
+            complete=self.complete,
         )

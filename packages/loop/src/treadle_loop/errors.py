@@ -3,6 +3,8 @@
 Every message says what was seen, what was expected, and what to do.
 """
 
+from pathlib import Path
+
 
 class LoopError(Exception):
     """The base of everything that `treadle_loop` raises itself."""
@@ -66,3 +68,97 @@ class TensorsDisagree(LoopError, ValueError):
 
 class InvalidPosition(LoopError, ValueError):
     """A position lies outside the loader's data."""
+
+
+class DevicesDisagree(LoopError, RuntimeError):
+    """A random state is that of more or fewer devices than there are here."""
+
+
+class NumpyMissing(LoopError, ImportError):
+    """A random state holds that of numpy, which cannot be imported."""
+
+
+class RanksDisagree(LoopError, RuntimeError):
+    """A sampler was made before `torch.distributed` could tell it whose records it deals out."""
+
+
+class NotARecord(LoopError, TypeError):
+    """A seeded data set was asked for something other than one record."""
+
+
+class PrecisionUnavailable(LoopError, RuntimeError):
+    """A precision that torch does not offer on the model's device."""
+
+
+class AveragesInPlace(LoopError, RuntimeError):
+    """Averaged weights are in the model, where something needs the model's own."""
+
+
+class StateMismatch(LoopError, ValueError):
+    """A state is that of something else than what it is loaded into."""
+
+
+class AveragesDisagree(StateMismatch):
+    """Saved averages have other names or shapes than the model's parameters."""
+
+
+class NotFinite(LoopError, ArithmeticError):
+    """The loss or a gradient of an update was nan or infinite; the update was not made."""
+
+
+class CheckpointNotPlain(LoopError, TypeError):
+    """A state holds something that could not be read back without running code."""
+
+
+class CheckpointNotWritten(LoopError, OSError):
+    """The system refused to write a checkpoint; those from before are untouched.
+
+    Attributes:
+        path: the file that was to be written.
+    """
+
+    path: Path
+
+
+class CheckpointUnreadable(LoopError, ValueError):
+    """A file is damaged, or no checkpoint, or holds more than plain data."""
+
+
+class NoCheckpoint(LoopError, FileNotFoundError):
+    """There is no checkpoint where one was to be loaded from."""
+
+
+class StepGoesBack(LoopError, ValueError):
+    """A checkpoint was to be saved beside one of a later step."""
+
+
+class StopNotEntered(LoopError, RuntimeError):
+    """A stop was polled without the block within which it sees signals."""
+
+
+class NotAWorker(LoopError, RuntimeError):
+    """The main process was asked to do what only a worker of a `DataLoader` should."""
+
+
+class Busy(LoopError, RuntimeError):
+    """A state was asked for, or loaded, while an update was being computed."""
+
+
+class CannotSeek(LoopError, TypeError):
+    """A pass is to be gone on with, and the loader can only begin at its beginning."""
+
+
+class NoAverages(LoopError):
+    """Averaged weights were asked of an engine that keeps none."""
+
+
+class RankFailed(LoopError, RuntimeError):
+    """Another rank could not go on."""
+
+
+class UnequalRanks(LoopError, RuntimeError):
+    """Ranks that train together have unequal numbers of batches."""
+
+
+class PassSuperseded(LoopError, RuntimeError):
+    """A pass was to go on after another was begun, or a state loaded, in its body."""

@@ -7,17 +7,34 @@ from torch import Tensor, nn
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
-# Both sets, and read anew each time: the optimizer may hold what the model does not (a second
-# model's), the model what the optimizer does not (a part that does not train yet), and either may
-# grow between two updates. What is left out would add up for ever.
+# Both sets: the optimizer may hold what the model does not (a second model's), the model what the
+# optimizer does not (a part that does not train yet). What is left out would add up for ever.
 
 
-def drop_gradients(model: nn.Module, optimizer: Optimizer) -> None:
-    """Forget all gradients, by assignment: `optimizer.zero_grad()` costs as much as a layer."""
-    _drop_in(model)
-    for group in optimizer.param_groups:
-        for parameter in group["params"]:
+class Dropping:
+    """Forgets all gradients, by assignment: `optimizer.zero_grad()` costs as much as a layer.
+
+    The optimizer's parameters are read anew each time, since some may join between two updates;
+    those of the model at the first update of each pass, since that takes ten times as long.
+    """
+
+    __slots__ = ("_model", "_optimizer", "_others")
+
+    def __init__(self, model: nn.Module, optimizer: Optimizer) -> None:
+        self._model = model
+        self._optimizer = optimizer
+        self._others: list[Parameter] | None = None
+
+    def drop(self, *, anew: bool) -> None:
+        """Forget them; with `anew`, look for the model's parameters again."""
+        if anew or self._others is None:
+            own = set(parameters_of(self._optimizer))
+            self._others = [one for one in self._model.parameters() if one not in own]
+        for parameter in self._others:
             parameter.grad = None
+        for group in self._optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
 
 
 def gradients(model: nn.Module, optimizer: Optimizer) -> list[Tensor]:
@@ -26,17 +43,15 @@ def gradients(model: nn.Module, optimizer: Optimizer) -> list[Tensor]:
     return [parameter.grad for parameter in unique if parameter.grad is not None]
 
 
+def multiply_gradients(model: nn.Module, optimizer: Optimizer, factor: Tensor | float) -> None:
+    """Scale all gradients."""
+    if not isinstance(factor, Tensor) and factor == 1:
+        return
+    for gradient in gradients(model, optimizer):
+        # A model may be spread over devices, and only a number on the CPU fits them all.
+        gradient.mul_(factor.to(gradient.device) if isinstance(factor, Tensor) else factor)
+
+
 def parameters_of(optimizer: Optimizer) -> Iterator[Parameter]:
     """The parameters that the optimizer updates."""
     return chain.from_iterable(group["params"] for group in optimizer.param_groups)
-
-
-def _drop_in(module: nn.Module) -> None:
-    # module.parameters() yields the same, without repetitions, and costs five times as much:
-    # a twentieth of an update of a tiny network.
-    for parameter in module._parameters.values():  # noqa: SLF001
-        if parameter is not None:
-            parameter.grad = None
-    for child in module._modules.values():  # noqa: SLF001
-        if child is not None:
-            _drop_in(child)

@@ -1,7 +1,7 @@
 """What a step returns: a loss, and what it is a mean over."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from numbers import Real
 from types import MappingProxyType
@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from treadle_loop.errors import InvalidSetting, LossNotATensor, UnreducedLoss, UnreducedMetric
-from treadle_loop.records import count_records
 
 Weight = int | float | Tensor
 """What a mean is over: a number, or a 0-dim tensor that stays on its device."""
@@ -101,6 +100,8 @@ class Outcome(NamedTuple):
         records: how many records the batch held.
         counts: further counts.
         metrics: further means.
+        weighted: whether the step said the weight, which is else the records.
+        counted: whether the records were counted in the batch, and not said by the step.
     """
 
     value: Tensor | float
@@ -108,13 +109,22 @@ class Outcome(NamedTuple):
     records: int
     counts: Mapping[str, int]
     metrics: Mapping[str, Mean]
+    weighted: bool = False
+    counted: bool = True
 
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
-def read_outcome(returned: Any, batch: Any) -> tuple[Tensor | float, Outcome]:
+def read_outcome(
+    returned: Any, batch: Any, count: Callable[[Any], int]
+) -> tuple[Tensor | float, Outcome]:
     """The loss that the step returned, and the same without a gradient, with every blank filled in.
+
+    Args:
+        returned: what the step returned.
+        batch: what it was given.
+        count: counts the records of the batch, where the step does not say how many they are.
 
     Raises:
         LossNotATensor: it is neither a loss nor a number.
@@ -126,7 +136,7 @@ def read_outcome(returned: Any, batch: Any) -> tuple[Tensor | float, Outcome]:
     if isinstance(returned, Tensor):  # first and without a Loss: this is the hot path
         if returned.ndim:
             returned = _single(returned)
-        records = count_records(batch)
+        records = count(batch)
         return returned, Outcome(returned.detach(), records, records, _NOTHING, _NOTHING)
     loss = returned if isinstance(returned, Loss) else Loss(returned)
     value: Any = loss.value
@@ -137,11 +147,12 @@ def read_outcome(returned: Any, batch: Any) -> tuple[Tensor | float, Outcome]:
             f"the step returned {_a(returned)} where a loss was expected; return the loss as a "
             "tensor, or a Loss(value, ...)",
         )
-    records = count_records(batch) if loss.records is None else loss.records
+    counted, weighted = loss.records is None, loss.weight is not None
+    records = count(batch) if loss.records is None else loss.records
     weight = records if loss.weight is None else _plain(loss.weight)
     metrics = {name: _metric(name, metric, weight) for name, metric in loss.metrics.items()}
     detached = value.detach() if isinstance(value, Tensor) else float(value)
-    return value, Outcome(detached, weight, records, loss.counts, metrics)
+    return value, Outcome(detached, weight, records, loss.counts, metrics, weighted, counted)
 
 
 def is_number(value: Any) -> bool:

@@ -1,10 +1,11 @@
 """One pass over a loader, in windows of batches: one window for each optimizer step."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from typing import Any, Protocol
 
 from treadle_loop.errors import WrongLength
+from treadle_loop.records import count_records
 
 
 class Window(Protocol):
@@ -14,6 +15,8 @@ class Window(Protocol):
     """How many batches are expected; there are fewer where a pass without a length ends early."""
     last: bool
     """Whether this window ends its pass; certain once `drawn` was called."""
+    count: Callable[[Any], int]
+    """How many records a batch has: of each batch that does not say it itself, in turn."""
 
     def draw(self) -> Iterator[Any]:
         """The window's batches, each taken from the loader only when it is asked for."""
@@ -35,12 +38,17 @@ class Pass(Window, Protocol):
 class GivenWindow:
     """A window whose batches are all there, and that belongs to no pass."""
 
-    __slots__ = ("_batches", "last", "planned")
+    __slots__ = ("_batches", "count", "last", "planned")
 
     def __init__(self, batches: list[Any]) -> None:
         self._batches = batches
+        self.count: Callable[[Any], int] = count_records
         self.planned = len(batches)
         self.last = False
+
+    def begin(self) -> bool:
+        """It is there."""
+        return True
 
     def draw(self) -> Iterator[Any]:
         """The window's batches."""
@@ -56,15 +64,31 @@ class SizedPass:
     Nothing is drawn ahead, so whatever draws random numbers between two updates changes nothing in
     the order of the draws: they are those of the loop `for batch in loader`. The length is held to
     its word.
+
+    Args:
+        batches: what is left of the pass.
+        length: how many batches the whole pass has.
+        accumulate: how many batches make a window.
+        count: how many records a batch has.
+        seen: how many batches of the pass came before.
     """
 
-    __slots__ = ("_accumulate", "_iterator", "_length", "_seen", "last", "planned")
+    __slots__ = ("_accumulate", "_iterator", "_length", "_seen", "count", "last", "planned")
 
-    def __init__(self, loader: Iterable[Any], length: int, accumulate: int) -> None:
-        self._iterator = iter(loader)
+    def __init__(
+        self,
+        batches: Iterator[Any],
+        length: int,
+        accumulate: int,
+        count: Callable[[Any], int],
+        *,
+        seen: int = 0,
+    ) -> None:
+        self.count = count
+        self._iterator = batches
         self._length = length
         self._accumulate = accumulate
-        self._seen = 0
+        self._seen = seen
         self.planned = 0
         self.last = False
 
@@ -109,15 +133,24 @@ class UnsizedPass:
 
     It is drawn when the window's batches have been computed, before the optimizer steps, so that a
     body between two updates finds nothing half done.
+
+    Args:
+        batches: what is left of the pass.
+        accumulate: how many batches make a window.
+        before_drawing: called before each batch that is drawn ahead, to note what it may change.
     """
 
-    __slots__ = ("_ahead", "_iterator", "last", "planned")
+    __slots__ = ("_ahead", "_before_drawing", "_iterator", "count", "last", "planned")
 
-    def __init__(self, loader: Iterable[Any], accumulate: int) -> None:
-        self._iterator = iter(loader)
-        self._ahead = list(islice(self._iterator, 1))
+    def __init__(
+        self, batches: Iterator[Any], accumulate: int, before_drawing: Callable[[], None]
+    ) -> None:
+        self.count: Callable[[Any], int] = count_records
+        self._iterator = batches
+        self._before_drawing = before_drawing
+        self._ahead: list[Any] = []
         self.planned = accumulate
-        self.last = not self._ahead
+        self._look_ahead()
 
     def begin(self) -> bool:
         """Start the next window; False where the pass is over."""
@@ -131,15 +164,20 @@ class UnsizedPass:
     def drawn(self, batches: int) -> None:
         """Look ahead, unless the loader has ended within the window."""
         if batches == self.planned:
-            self._ahead = list(islice(self._iterator, 1))
+            self._look_ahead()
+        self.last = not self._ahead
+
+    def _look_ahead(self) -> None:
+        self._before_drawing()
+        self._ahead = list(islice(self._iterator, 1))
         self.last = not self._ahead
 
 
-def open_pass(loader: Iterable[Any], accumulate: int) -> Pass:
-    """Begin a pass over `loader`, in windows of `accumulate` batches."""
+def length_of(loader: Any) -> int | None:
+    """How many batches a whole pass has, where the loader says so."""
     try:
-        length = len(loader)  # type: ignore[arg-type]
+        length: int = len(loader)
     # An iterable data set's DataLoader has a __len__, which raises the first; others raise the second.
     except (TypeError, NotImplementedError):
-        return UnsizedPass(loader, accumulate)
-    return SizedPass(loader, length, accumulate)
+        return None
+    return length

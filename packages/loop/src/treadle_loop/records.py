@@ -1,6 +1,6 @@
 """How many records a batch holds."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from treadle_loop.containers import children
@@ -21,12 +21,14 @@ def count_records(batch: Any) -> int:
     """
     if type(batch) in (tuple, list):  # the hot path: arrays, and nothing but arrays
         try:
-            leading = {leaf.shape[0] for leaf in batch}
+            records = batch[0].shape[0]
+            for leaf in batch:
+                if leaf.shape[0] != records:
+                    break
+            else:
+                return int(records)
         except (AttributeError, IndexError):
             pass
-        else:
-            if len(leading) == 1:
-                return int(leading.pop())
     sizes = set(_sizes(batch))
     if len(sizes) == 1:
         return int(sizes.pop())
@@ -40,6 +42,58 @@ def count_records(batch: Any) -> int:
         "so it does not say how many records it holds; return Loss(value, records=...) from the "
         "step",
     )
+
+
+def record_counter(loader: Any, length: int | None, *, seen: int = 0) -> Callable[[Any], int]:
+    """How to count the records of each batch that is left of a pass, in turn.
+
+    That is `count_records`, but for one case. A list may be one of columns, as a `DataLoader` makes
+    it, or one of records, such as four images of shape (3, height, width), of which the common
+    leading size says 3. A batch that is not the last of its pass has exactly `batch_size` records:
+    where that is the length of the list, and not the leading size of what is in it, the lists of
+    this loader are lists of records, on the last batch of the pass too.
+
+    Args:
+        loader: where the batches come from; its `batch_size` is looked at, where it has one.
+        length: how many batches a whole pass has, where that is known.
+        seen: how many of them came before.
+    """
+    batch_size = getattr(loader, "batch_size", None)
+    # What may be the last batch of its pass tells nothing.
+    if type(batch_size) is not int or length is None or seen + 1 >= length:
+        return count_records
+    reading: Callable[[Any], int] | None = None
+
+    def count(batch: Any) -> int:
+        nonlocal reading
+        if reading is None:
+            reading = _reading(batch, batch_size)
+        return reading(batch)
+
+    return count
+
+
+def _reading(batch: Any, batch_size: int) -> Callable[[Any], int]:
+    """How to count batches like this one, which has `batch_size` records."""
+    if not isinstance(batch, list) or len(batch) != batch_size:
+        return count_records
+    columns = set(_columns(batch))
+    if columns == {0}:
+        return count_records
+    if columns != {batch_size}:
+        return _count_items
+
+    def count(batch: Any) -> int:
+        # Both readings fit the first batch; but all batches have the same number of columns.
+        of_records = isinstance(batch, list) and len(batch) != batch_size
+        return _count_items(batch) if of_records else count_records(batch)
+
+    return count
+
+
+def _count_items(batch: Any) -> int:
+    """The length of a list of records, whatever they are."""
+    return len(batch) if isinstance(batch, list) and batch else count_records(batch)
 
 
 def _sizes(value: Any) -> Iterator[int]:

@@ -8,6 +8,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from treadle_loop.errors import InvalidSetting
+from treadle_loop.runtime import Runtime
 
 
 def check_parts(model: Any, step: Any, optimizer: Any) -> None:
@@ -65,6 +66,19 @@ def check_accumulate(accumulate: Any) -> None:
         raise InvalidSetting(
             f"accumulate is {accumulate!r}, and an int of at least 1 was expected: how many "
             "batches make an update",
+        )
+
+
+def check_host(precision: str, runtime: Runtime) -> None:
+    """See that precision is decided on in one place.
+
+    Raises:
+        InvalidSetting: engine and host both decide.
+    """
+    if runtime.precise and precision != "fp32":
+        raise InvalidSetting(
+            f"precision is {precision!r}, and the runtime is a {type(runtime).__name__}, which "
+            "decides on the precision itself; leave it out here, and tell the host",
         )
 
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor
 
-from treadle_loop.errors import InvalidPosition, InvalidSetting, TensorsDisagree
-from treadle_loop.order import shuffled
+from treadle_loop.errors import InvalidSetting, TensorsDisagree
+from treadle_loop.order import check_position, shuffled
+from treadle_loop.shares import Share
 
 
 class TensorLoader:
@@ -16,14 +18,20 @@ class TensorLoader:
 
     Every `iter(loader)` is the next epoch, from 0. With `shuffle`, the order is a function of
     (seed, epoch) alone, so it can be had again, and no random number of your program is used up.
-    Without, a batch is a view of the data: copy it before you write into it.
+    Without, on one rank, a batch is a view of the data: copy it before you write into it.
+
+    With several ranks, each is given the same tensors, and the order is dealt out record by record,
+    as by `EpochSampler`.
 
     Args:
         tensors: tensors of shape (records, ...), each with the same number of records.
         batch_size: records in a batch; the last one may be smaller.
         shuffle: whether each epoch has an order of its own.
         seed: which family of orders.
-        drop_last: whether a last batch that is smaller is left out.
+        drop_last: whether a last batch that is smaller is left out, on all ranks alike.
+        rank: whose records these are; by default this process's in `torch.distributed`, where that
+            is initialised when the loader is made, and otherwise 0.
+        world_size: how many ranks share the records; given with `rank` or not at all.
 
     Raises:
         InvalidSetting: there is no tensor, one without dimensions or something else, a batch size
@@ -38,6 +46,8 @@ class TensorLoader:
         shuffle: bool = False,
         seed: int = 0,
         drop_last: bool = False,
+        rank: int | None = None,
+        world_size: int | None = None,
     ) -> None:
         for tensor in tensors:
             if not isinstance(tensor, Tensor):
@@ -68,30 +78,26 @@ class TensorLoader:
         self.seed = seed
         self.drop_last = drop_last
         self._records = sizes[0]
+        self._share = Share("TensorLoader", rank, world_size)
+        self.rank, self.world_size = self._share.rank, self._share.world_size
         self._next_epoch = 0
         self._next_start = 0
 
     def __len__(self) -> int:
         """The number of batches in a whole pass, wherever the next one starts."""
-        whole, rest = divmod(self._records, self.batch_size)
-        return whole + (rest > 0 and not self.drop_last)
+        whole, rest = divmod(len(self._places(0)), self.batch_size)
+        return whole + (rest > 0)
 
     def set_position(self, epoch: int, records: int = 0) -> None:
         """Let the next pass be that of `epoch`, and start after its first `records` records.
 
-        This takes no time, whatever the position. The pass after it is `epoch + 1`, from its
-        beginning.
+        These are the records that all ranks together have used. This takes no time, whatever the
+        position. The pass after it is `epoch + 1`, from its beginning.
 
         Raises:
             InvalidPosition: the epoch is negative, there are fewer records, or one is no `int`.
         """
-        # Any other number that looks like the epoch would have an order of its own.
-        whole = type(epoch) is int and type(records) is int
-        if not whole or epoch < 0 or not 0 <= records <= self._records:
-            raise InvalidPosition(
-                f"the position is epoch {epoch!r} after {records!r} records, and an epoch of at least 0 "
-                f"after 0 to {self._records} records was expected; is it that of another data set?",
-            )
+        check_position(epoch, records, count=self._records)
         self._next_epoch = epoch
         self._next_start = records
 
@@ -102,16 +108,21 @@ class TensorLoader:
         return self._batches(epoch, start)
 
     def _batches(self, epoch: int, start: int) -> Iterator[tuple[Tensor, ...]]:
-        size, stop = self.batch_size, self._records
-        if self.drop_last:
-            stop -= (stop - start) % size
-        if not self.shuffle:
-            for first in range(start, stop, size):
-                yield tuple(tensor[first : min(first + size, stop)] for tensor in self.tensors)
+        self._share.check()
+        size, places = self.batch_size, self._places(start)
+        if not self.shuffle and self.world_size == 1:
+            for first in range(start, places.stop, size):
+                yield tuple(
+                    tensor[first : min(first + size, places.stop)] for tensor in self.tensors
+                )
             return
-        if start == stop:
+        if not places:
             return
-        order = shuffled(self._records, seed=self.seed, epoch=epoch)[start:stop]
+        if self.shuffle:
+            order = shuffled(self._records, seed=self.seed, epoch=epoch)
+            order = order[places.start : places.stop : places.step]
+        else:
+            order = torch.arange(places.start, places.stop, places.step, device="cpu")
         # One permutation a device, moved once a pass.
         orders = {device: order.to(device) for device in {t.device for t in self.tensors}}
         # No more than there is: split() takes 64 bits.
@@ -122,3 +133,10 @@ class TensorLoader:
                 tensor.index_select(0, index)
                 for tensor, index in zip(self.tensors, piece, strict=True)
             )
+
+    def _places(self, start: int) -> range:
+        """The places of this rank in the order, in a pass from place `start` on."""
+        stop = self._records
+        if self.drop_last:
+            stop -= (stop - start) % (self.batch_size * self.world_size)
+        return self._share.places(start, stop)

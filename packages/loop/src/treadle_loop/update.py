@@ -8,7 +8,7 @@ from torch import Tensor
 from treadle_loop.loss import Outcome, Weight
 from treadle_loop.means import Means, RunningMean
 
-UpdateFields = tuple[Sequence[Outcome], Tensor | None, int, int, int, bool]
+UpdateFields = tuple[Sequence[Outcome], Tensor | None, int, int, int, bool, bool]
 """The fields of an `Update` before it is one: a pass that only adds them up saves the object."""
 
 
@@ -17,15 +17,17 @@ class Update:
     """One optimizer step: what it was made of, and where it stands in its pass.
 
     Tensors are detached, 0-dim, and stay on their device until you read them. A mean over several
-    batches is computed, there, when you ask for it.
+    batches is computed, there, when you ask for it. On several ranks, everything is what it came to
+    over all of them, but for `batches`, which each rank has equally many of.
 
     Attributes:
-        outcomes: what each batch of the window came to, in order.
+        outcomes: what each batch of the window came to, in order; on several ranks one, for all.
         grad_norm: the 2-norm of all gradients before clipping; None without `clip_norm`.
         records: how many records the window held.
         batches: how many batches the window held.
         index: the place of this update in its pass, from 0.
         last: whether this update ends its pass.
+        skipped: whether the optimizer did not step, since with fp16 the gradients overflowed.
     """
 
     outcomes: Sequence[Outcome]
@@ -34,6 +36,7 @@ class Update:
     batches: int
     index: int
     last: bool
+    skipped: bool = False
 
     @property
     def loss(self) -> Tensor:
@@ -59,14 +62,15 @@ class Update:
 
     @property
     def counts(self) -> dict[str, int]:
-        """What this update adds to the run: records, batches, steps (1), epochs, and `Loss.counts`.
+        """What this update adds to the run: records, batches, steps, epochs, and `Loss.counts`.
 
-        `epochs` is 1 for the update that ends a pass.
+        `steps` is 1, and 0 where the step was skipped; `epochs` is 1 for the update that ends a
+        pass.
         """
         counts = {
             "records": self.records,
             "batches": self.batches,
-            "steps": 1,
+            "steps": int(not self.skipped),
             "epochs": int(self.last),
         }
         for outcome in self.outcomes:

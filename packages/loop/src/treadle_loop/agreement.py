@@ -1,0 +1,157 @@
+"""One window on several ranks: what must be the same everywhere before anything is computed."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from torch import nn
+
+from treadle_loop.errors import RankFailed, RecordsDisagree, RecordsUnknown, UnequalRanks
+from treadle_loop.passes import Pass
+from treadle_loop.records import count_records
+from treadle_loop.runtime import Runtime
+
+
+class AgreedPass:
+    """A pass whose windows are drawn whole and agreed on before the first forward of each.
+
+    Not later: the forward of a replicated model has collectives of its own, and a rank that has
+    run out of batches would leave the others waiting in them for ever.
+
+    Args:
+        open_pass: begins this rank's pass. It is called when the others can be told that it failed.
+        runtime: how the ranks talk.
+        model: whose gradients are not exchanged before a window's last batch.
+        place: moves a batch to the device.
+        stop: asked once a window whether this rank wants the pass to end. All ranks then end it
+            after that window.
+
+    Attributes:
+        planned: how many batches the window has, on each rank.
+        last: whether it ends the pass.
+        records: how many records it has, over all ranks; nan where a batch does not say.
+        count: counts the records of a batch.
+    """
+
+    __slots__ = (
+        "_batches",
+        "_model",
+        "_open_pass",
+        "_place",
+        "_runtime",
+        "_stop",
+        "_stopping",
+        "_windows",
+        "count",
+        "last",
+        "planned",
+        "records",
+    )
+
+    def __init__(
+        self,
+        open_pass: Callable[[], Pass],
+        runtime: Runtime,
+        model: nn.Module,
+        place: Callable[[Any], Any],
+        stop: Callable[[], bool] | None,
+    ) -> None:
+        self._open_pass = open_pass
+        self._windows: Pass | None = None
+        self.count: Callable[[Any], int] = count_records
+        self._runtime = runtime
+        self._model = model
+        self._place = place
+        self._stop = stop
+        self._stopping = False
+        self._batches: list[Any] = []
+        self.planned = 0
+        self.last = False
+        self.records = 0.0
+
+    def begin(self) -> bool:
+        """Draw the next window and agree on it; False where the pass is over.
+
+        Raises:
+            RankFailed: another rank could not begin its pass, draw its batches, or say whether to
+                stop.
+            UnequalRanks: another rank has more batches, or fewer.
+        """
+        if self._stopping:
+            return False
+        failure = None
+        own_last = stop = False
+        try:
+            own_last = self._draw()
+            stop = self._stop is not None and self._stop()
+        except Exception as error:  # noqa: BLE001 (the others are waiting, and are told first)
+            failure = error
+        everyone = self._runtime.agree(
+            [failure is not None, len(self._batches), own_last, self._count(), stop]
+        )
+        if failure is not None:
+            raise failure
+        failed, batches, last, records, stops = zip(*everyone, strict=True)
+        raise_if_failed(
+            failed, "could not begin its next update, so no rank can go on; its own error says why"
+        )
+        self._check_equal(batches, last)
+        self.planned, self.last = len(self._batches), own_last
+        self.records = sum(records)
+        self._stopping = any(stops)
+        return self.planned > 0
+
+    def draw(self) -> Iterator[Any]:
+        """The batches, on their device; gradients are exchanged in the backward of the last one."""
+        *inner, final = self._batches
+        self._batches = []
+        for batch in inner:
+            with self._runtime.no_sync(self._model):
+                yield batch
+        yield final
+
+    def drawn(self, batches: int) -> None:
+        """There is nothing to learn: they were drawn before."""
+
+    def _draw(self) -> bool:
+        """Draw the window; whether it ends the pass of this rank."""
+        self._batches = []
+        if self._windows is None:
+            self._windows = self._open_pass()
+            self.count = self._windows.count
+        if self._windows.begin():
+            self._batches = [self._place(batch) for batch in self._windows.draw()]
+            self._windows.drawn(len(self._batches))
+        return self._windows.last
+
+    def _count(self) -> float:
+        try:
+            return sum(map(self.count, self._batches))
+        except (RecordsDisagree, RecordsUnknown):
+            return float("nan")
+
+    def _check_equal(self, batches: tuple[float, ...], last: tuple[float, ...]) -> None:
+        if len(set(batches)) == 1 and len(set(last)) == 1:
+            return
+        counts = ", ".join(f"rank {rank}: {count:.0f}" for rank, count in enumerate(batches))
+        ended = [str(rank) for rank, one in enumerate(last) if one]
+        raise UnequalRanks(
+            f"the ranks have unequal numbers of batches: in this window {counts}"
+            + (
+                f"; the pass ends here on rank {', '.join(ended)} only"
+                if 0 < len(ended) < len(last)
+                else ""
+            )
+            + "; an update needs all of them, so give each rank equally many: "
+            "EpochSampler(dataset, drop_last=True) does, and so does the loader's own drop_last",
+        )
+
+
+def raise_if_failed(failed: Sequence[float], what: str) -> None:
+    """Tell this rank of the first one that failed.
+
+    Raises:
+        RankFailed: one did.
+    """
+    for rank, one in enumerate(failed):
+        if one:
+            raise RankFailed(f"rank {rank} {what}")

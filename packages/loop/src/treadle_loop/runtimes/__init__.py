@@ -1,0 +1,10 @@
+"""The runtimes: how the engine talks to one process, or to several that train together.
+
+They are called by what they run on: `runtimes.torch()`, `runtimes.ddp()`, `runtimes.fsdp2()`.
+"""
+
+from treadle_loop.runtimes.distributed import DDPRuntime as ddp  # noqa: N813
+from treadle_loop.runtimes.distributed import FSDP2Runtime as fsdp2  # noqa: N813
+from treadle_loop.runtimes.plain import PlainRuntime as torch  # noqa: N813
+
+__all__ = ["ddp", "fsdp2", "torch"]

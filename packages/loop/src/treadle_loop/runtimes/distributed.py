@@ -1,0 +1,125 @@
+"""Several ranks under torch.distributed: replicas (DDP), and shards (FSDP2)."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+from weakref import WeakSet
+
+import torch
+from torch import Tensor, nn
+from torch import distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import Optimizer
+
+from treadle_loop.errors import InvalidSetting
+from treadle_loop.gradients import parameters_of
+from treadle_loop.runtimes.plain import PlainRuntime, is_fully_sharded
+
+
+class DistributedRuntime(PlainRuntime):
+    """The ranks of the default process group; made on every rank at the same place.
+
+    What the ranks agree on goes through the hosts, over gloo, so that no device is waited for. If
+    the default group has no gloo, a second group with all ranks is made.
+
+    Raises:
+        InvalidSetting: there is no process group.
+    """
+
+    def __init__(self) -> None:
+        if not (dist.is_available() and dist.is_initialized()):
+            raise InvalidSetting(
+                f"{type(self).__name__} needs a process group, and there is none; call "
+                "torch.distributed.init_process_group() first, and start the script with torchrun",
+            )
+        self.rank = dist.get_rank()
+        self.world_size = dist.get_world_size()
+        gloo = "gloo" in dist.get_backend_config()
+        self._hosts = None if gloo else dist.new_group(backend="gloo")
+
+    def all_reduce(self, values: Tensor) -> Tensor:
+        """The sum, in place."""
+        dist.all_reduce(values)
+        return values
+
+    def agree(self, values: Sequence[float]) -> list[list[float]]:
+        """One small message to each rank; numbers travel as float64, exact for counts."""
+        own = torch.tensor(values, dtype=torch.float64)
+        everyone = [torch.empty_like(own) for _ in range(self.world_size)]
+        dist.all_gather(everyone, own, group=self._hosts)
+        return [each.tolist() for each in everyone]
+
+    def gather(self, value: Any) -> list[Any]:
+        """Pickled."""
+        everyone: list[Any] = [None] * self.world_size
+        dist.all_gather_object(everyone, value, group=self._hosts)
+        return everyone
+
+
+class DDPRuntime(DistributedRuntime):
+    """For a `DistributedDataParallel` model: every rank holds the whole of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._begun: WeakSet[nn.Module] = WeakSet()
+
+    def no_sync(self, model: nn.Module) -> AbstractContextManager[Any]:
+        """DDP's own."""
+        assert isinstance(model, DistributedDataParallel)
+        if model.static_graph and model not in self._begun:
+            # It learns the graph in its first backward, and fails where that is held back. To
+            # exchange gradients once more changes no sum.
+            self._begun.add(model)
+            return nullcontext()
+        return model.no_sync()
+
+    def unwrap(self, model: nn.Module) -> nn.Module:
+        """The module within.
+
+        Raises:
+            InvalidSetting: it is none of DDP's.
+        """
+        if not isinstance(model, DistributedDataParallel):
+            raise InvalidSetting(
+                f"the model is a {type(model).__name__}, and runtimes.ddp() expects a "
+                "DistributedDataParallel; wrap it: DistributedDataParallel(model)",
+            )
+        module: nn.Module = model.module
+        return module
+
+
+class FSDP2Runtime(DistributedRuntime):
+    """For a model that went through `fully_shard`: every rank holds a part of each parameter."""
+
+    collective_forward = True
+
+    @contextmanager
+    def no_sync(self, model: nn.Module) -> Iterator[None]:
+        """Hold the reduction of gradients back."""
+        set_sync: Any = model.set_requires_gradient_sync
+        set_sync(False)
+        try:
+            yield
+        finally:
+            set_sync(True)
+
+    def clip(self, _model: nn.Module, optimizer: Optimizer, max_norm: float) -> Tensor:
+        """As torch does; the norm is then put together, which every rank takes part in."""
+        norm: Any = clip_grad_norm_(parameters_of(optimizer), max_norm)
+        whole = getattr(norm, "full_tensor", None)
+        total: Tensor = norm if whole is None else whole()
+        return total
+
+    def unwrap(self, model: nn.Module) -> nn.Module:
+        """The model, whose class `fully_shard` has extended.
+
+        Raises:
+            InvalidSetting: it has not.
+        """
+        if not is_fully_sharded(model):
+            raise InvalidSetting(
+                f"the model is a {type(model).__name__}, and runtimes.fsdp2() expects one that "
+                "went through torch.distributed.fsdp.fully_shard(model)",
+            )
+        return model

@@ -1,0 +1,74 @@
+"""One process, and nothing between the engine and torch."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import Optimizer
+
+from treadle_loop.errors import InvalidSetting
+from treadle_loop.gradients import parameters_of
+
+
+class PlainRuntime:
+    """Torch in one process; see `Runtime` for the verbs."""
+
+    rank = 0
+    world_size = 1
+    autocast: Callable[[], AbstractContextManager[Any]] | None = None
+    collective_forward = False
+    precise = False
+
+    # As it is: the engine's hot path has no call in between.
+    backward = staticmethod(Tensor.backward)
+
+    def no_sync(self, _model: nn.Module) -> AbstractContextManager[Any]:
+        """There is nothing to hold back."""
+        return nullcontext()
+
+    def clip(self, _model: nn.Module, optimizer: Optimizer, max_norm: float) -> Tensor:
+        """As torch does."""
+        return clip_grad_norm_(parameters_of(optimizer), max_norm)
+
+    def step(self, optimizer: Optimizer) -> None:
+        """As torch does."""
+        optimizer.step()
+
+    def all_reduce(self, values: Tensor) -> Tensor:
+        """The same."""
+        return values
+
+    def agree(self, values: Sequence[float]) -> list[list[float]]:
+        """Its own."""
+        return [list(values)]
+
+    def gather(self, value: Any) -> list[Any]:
+        """Its own."""
+        return [value]
+
+    def unwrap(self, model: nn.Module) -> nn.Module:
+        """The model, which must be none that synchronises by itself.
+
+        Raises:
+            InvalidSetting: it is one.
+        """
+        if isinstance(model, DistributedDataParallel):
+            wanted = "ddp"
+        elif is_fully_sharded(model):
+            wanted = "fsdp2"
+        else:
+            return model
+        raise InvalidSetting(
+            f"the model is a {type(model).__name__}, which trains on several ranks, and the engine "
+            "was not told so: its counts and means would be those of one rank; give "
+            f"Engine(..., runtime=runtimes.{wanted}())",
+        )
+
+
+def is_fully_sharded(model: nn.Module) -> bool:
+    """Whether the model went through `fully_shard`, of which a trait remains that we look for."""
+    # FSDPModule itself is in a package that takes long to import.
+    return callable(getattr(model, "set_requires_gradient_sync", None))

@@ -1,0 +1,121 @@
+"""Exact gradients and means of a window that several ranks compute together."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from treadle_loop.agreement import AgreedPass
+from treadle_loop.gradients import multiply_gradients
+from treadle_loop.loss import Mean, Outcome
+from treadle_loop.means import RunningMean, wide, wide_on
+from treadle_loop.runtime import Runtime
+from treadle_loop.weightless import adding_nothing
+
+
+class SharedAccumulation:
+    """Backward passes whose gradients, averaged over the ranks, are those of the weighted mean.
+
+    The hosts average: with R ranks they leave the sum of all gradients divided by R. So a value v
+    that is a mean over w things is scaled by R * w / W, where W is what the window weighs over all
+    ranks. Where the weights are the records, W is known before the first forward. Otherwise the
+    first batches say how much a batch may weigh, in one collective, and what is left is settled at
+    the end; in a window of one batch that first collective is W itself.
+
+    Whether a step gives a weight, and which metrics and counts, must be the same on all ranks.
+    """
+
+    __slots__ = (
+        "_backward",
+        "_by_records",
+        "_exact",
+        "_model",
+        "_optimizer",
+        "_runtime",
+        "_scale",
+        "_window",
+    )
+
+    def __init__(
+        self,
+        window: AgreedPass,
+        runtime: Runtime,
+        model: nn.Module,
+        optimizer: Optimizer,
+        backward: Callable[[Tensor], None],
+    ) -> None:
+        self._window = window
+        self._runtime = runtime
+        self._model = model
+        self._optimizer = optimizer
+        self._backward = backward
+        self._scale: Tensor | float | None = None
+        self._exact = True
+        self._by_records = False
+
+    def backward(self, value: Tensor, outcome: Outcome) -> None:
+        """Add the gradient of one value."""
+        weight = outcome.weight
+        scale = self._scale
+        if scale is None:
+            scale = self._scale = self._common_scale(value, outcome)
+        if not isinstance(weight, Tensor) and not weight:
+            # It adds nothing, and still goes back: the other ranks wait in its backward.
+            with adding_nothing(value) as nothing:
+                self._backward(nothing)
+            return
+        factor = (wide(weight.to(value.device)) if isinstance(weight, Tensor) else weight) / scale
+        self._backward(value * (factor.to(value) if isinstance(factor, Tensor) else factor))
+
+    def settle(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+        """Bring the gradients to the window's weight; what it came to over all ranks.
+
+        Nothing is read from the device, and one small collective is made on it.
+        """
+        loss = RunningMean()
+        metrics: dict[str, RunningMean] = {}
+        for outcome in outcomes:
+            loss.add(outcome.value, outcome.weight)
+            for name, mean in outcome.metrics.items():
+                metrics.setdefault(name, RunningMean()).add(mean.value, mean.weight)
+        device = next(o.value.device for o in outcomes if isinstance(o.value, Tensor))
+        names = sorted(metrics)
+        own = torch.stack([one.sums(device) for one in (loss, *(metrics[name] for name in names))])
+        sums = self._runtime.all_reduce(own)
+        total = sums[0, 1]
+        exact = self._exact and not (
+            self._by_records and any(one.weighted or not one.counted for one in outcomes)
+        )
+        if not exact and self._scale is not None:
+            factor = self._scale * self._runtime.world_size / total
+            multiply_gradients(self._model, self._optimizer, torch.where(total > 0, factor, 1.0))
+        means = sums[:, 0] / sums[:, 1]
+        records, counts = self._counts(outcomes)
+        weighted = any(outcome.weighted for outcome in outcomes)
+        shared = {name: Mean(means[row], sums[row, 1]) for row, name in enumerate(names, 1)}
+        return [Outcome(means[0], total if weighted else records, records, counts, shared)]
+
+    def _common_scale(self, value: Tensor, outcome: Outcome) -> Tensor | float:
+        world_size = self._runtime.world_size
+        if not outcome.weighted and outcome.counted and not math.isnan(self._window.records):
+            self._by_records = True
+            return max(self._window.records, 1) / world_size
+        total = self._runtime.all_reduce(wide_on(outcome.weight, value.device).clone())
+        self._exact = self._window.planned == 1
+        return torch.where(total > 0, total, 1.0) * self._window.planned / world_size
+
+    def _counts(self, outcomes: Sequence[Outcome]) -> tuple[int, dict[str, int]]:
+        """Records and further counts over all ranks; agreed on again only where steps gave some."""
+        counts: dict[str, int] = {}
+        for outcome in outcomes:
+            for name, count in outcome.counts.items():
+                counts[name] = counts.get(name, 0) + count
+        known = not math.isnan(self._window.records)
+        if known and not counts and all(outcome.counted for outcome in outcomes):
+            return int(self._window.records), {}
+        names = sorted(counts)
+        own = [sum(outcome.records for outcome in outcomes), *(counts[name] for name in names)]
+        records, *further = map(sum, zip(*self._runtime.agree(own), strict=True))
+        return int(records), {name: int(each) for name, each in zip(names, further, strict=True)}

@@ -1,0 +1,152 @@
+"""One optimizer step from one window of batches: the body of the loop."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_value_
+from torch.optim import Optimizer
+
+from treadle_loop.accumulation import Accumulation
+from treadle_loop.agreement import AgreedPass
+from treadle_loop.averages import AveragedWeights
+from treadle_loop.clipping import Clipping
+from treadle_loop.devices import place
+from treadle_loop.finite import FiniteCheck
+from treadle_loop.gradients import Dropping, parameters_of
+from treadle_loop.loss import Outcome, read_outcome
+from treadle_loop.passes import Window
+from treadle_loop.precision import LossScaling
+from treadle_loop.runtime import Runtime
+from treadle_loop.shared_accumulation import SharedAccumulation
+from treadle_loop.supervised import Step
+from treadle_loop.trainable import check_reached, check_trainable
+from treadle_loop.update import UpdateFields
+
+
+class Updater:
+    """What an update is made with.
+
+    Args:
+        model: what is trained.
+        optimizer: updates its parameters.
+        runtime: how both are reached.
+        clipping: what gradients are limited to; None for no limit.
+        scaling: scales losses up for fp16; None for any other precision.
+        averages: averaged weights, which follow each step that was made; or None.
+        finite: withholds a step that would not be finite; or None.
+
+    Attributes:
+        busy: whether an update is being computed.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: Optimizer,
+        runtime: Runtime,
+        *,
+        clipping: Clipping | None,
+        scaling: LossScaling | None,
+        averages: AveragedWeights | None,
+        finite: FiniteCheck | None,
+    ) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self.runtime = runtime
+        self.clipping = clipping
+        self.scaling = scaling
+        self.averages = averages
+        self.finite = finite
+        self._backward: Callable[[Tensor], None]
+        self._backward = runtime.backward if scaling is None else scaling.backward
+        self.busy = False
+        self._gradients = Dropping(model, optimizer)
+        self._plain = clipping is None and scaling is None and finite is None
+
+    def update(
+        self, step: Step, window: Window, device: torch.device | None, index: int
+    ) -> UpdateFields:
+        """Train on a window of batches.
+
+        An exception drops the gradients, and nothing of the window counts.
+        """
+        model, optimizer, backward = self.model, self.optimizer, self._backward
+        if self.averages is not None:
+            self.averages.check_out_of_place("an update was asked for")
+        if not model.training:
+            model.train()
+        self.busy = True
+        self._gradients.drop(anew=index == 0)
+        accumulation = self._accumulation(window)
+        outcomes: Sequence[Outcome] = []
+        records = batches = 0
+        try:
+            for batch in window.draw():
+                placed = place(batch, device)
+                loss, outcome = read_outcome(step(model, placed), placed, window.count)
+                value = check_trainable(loss)
+                if accumulation is not None:
+                    accumulation.backward(value, outcome)
+                elif isinstance(outcome.weight, Tensor):  # which is not read, and may be 0
+                    backward(value * (outcome.weight > 0).to(value))
+                elif outcome.weight:
+                    backward(value)
+                # In one statement, so that no number lags behind another.
+                records, batches = records + outcome.records, batches + 1
+                outcomes.append(outcome)  # type: ignore[attr-defined]
+            window.drawn(batches)
+            if accumulation is not None:
+                outcomes = accumulation.settle(outcomes)
+                records = sum(outcome.records for outcome in outcomes)
+            if index == 0:
+                check_reached(optimizer, outcomes)
+            if self._plain:
+                grad_norm, applied = None, self._step()
+            else:
+                grad_norm, applied = self._finish(outcomes)
+            if applied and self.averages is not None:
+                self.averages.update(None if self.finite is None else self.finite.flag)
+        except BaseException:
+            self._gradients.drop(anew=True)
+            if self.scaling is not None:
+                self.scaling.abandon()
+            self.busy = False
+            raise
+        self.busy = False
+        return outcomes, grad_norm, records, batches, index, window.last, not applied
+
+    def _accumulation(self, window: Window) -> Accumulation | SharedAccumulation | None:
+        if isinstance(window, AgreedPass):
+            return SharedAccumulation(
+                window, self.runtime, self.model, self.optimizer, self._backward
+            )
+        if window.planned == 1:
+            return None
+        return Accumulation(
+            window.planned,
+            self.model,
+            self.optimizer,
+            self._backward,
+            narrow=self.scaling is not None,
+        )
+
+    def _finish(self, outcomes: Sequence[Outcome]) -> tuple[Tensor | None, bool]:
+        """Limit the gradients and step; their norm, and whether the step was not skipped."""
+        clipping, scaling, finite = self.clipping, self.scaling, self.finite
+        grad_norm = None
+        if clipping is not None:
+            if scaling is not None:
+                scaling.unscale()
+            if clipping.norm is not None:
+                grad_norm = self.runtime.clip(self.model, self.optimizer, clipping.norm)
+        if finite is not None:  # before an infinite gradient is clipped to a finite one
+            finite.observe(outcomes, grad_norm)
+        if clipping is not None and clipping.value is not None:
+            clip_grad_value_(parameters_of(self.optimizer), clipping.value)
+        step = self._step if scaling is None else scaling.step
+        return grad_norm, step() if finite is None else finite.step(step)
+
+    def _step(self) -> bool:
+        self.runtime.step(self.optimizer)
+        return True
