@@ -1,6 +1,8 @@
-"""The schema that most tests of the package resolve, made anew for none of them: it is frozen."""
+"""What several files of tests share: schemas, which are frozen, and a few helpers."""
 
 import enum
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -9,7 +11,7 @@ import pytest
 from attrs import Factory, field, frozen
 from attrs.validators import ge, gt
 
-from treadle_config import ConfigError, link, linked
+from treadle_config import ConfigError, link, linked, run_cli, setting
 
 
 class Precision(enum.Enum):
@@ -83,7 +85,36 @@ class Followed:
     optim: Adam | SGD = linked(Adam, lr=link(lambda size: 0.001 * size / 32, "data.batch_size"))
 
 
-@pytest.fixture
+@frozen
+class Holder:
+    a: int = 0
+    b: dict[str, int] = Factory(dict)
+    deep: object = None
+
+
+@frozen
+class Optim:
+    """How to learn."""
+
+    lr: float = 1e-3
+    """step size of the optimizer
+
+    with more to say about it
+    """
+    weight_decay: float = 0.0
+
+
+@frozen
+class Train:
+    optim: Optim = Optim()
+    batch_size: int = field(
+        default=32, validator=gt(0), metadata=setting(help="records in a batch")
+    )
+    track: tuple[str, ...] = ()
+    device: str | None = None
+
+
+@pytest.fixture(scope="session")
 def schemas():
     """The classes above, by name."""
     return SimpleNamespace(
@@ -94,6 +125,9 @@ def schemas():
         Data=Data,
         Config=Config,
         Followed=Followed,
+        Holder=Holder,
+        Optim=Optim,
+        Train=Train,
     )
 
 
@@ -120,3 +154,48 @@ def said():
         return [str(problem) for problem in caught.value.problems]
 
     return call
+
+
+@pytest.fixture(scope="session")
+def yaml():
+    """PyYAML, for tests that need the extra."""
+    return pytest.importorskip("yaml", reason="needs the extra treadle-config[yaml]")
+
+
+@pytest.fixture(scope="session")
+def train():
+    """The main function of a program."""
+
+    def main(config: Train) -> Train:
+        """Train a model.
+
+        And say so.
+        """
+        return config
+
+    return main
+
+
+@pytest.fixture
+def stopped(capsys):
+    """Run a program that stops; give its exit code, and what it printed to stdout and stderr."""
+
+    def run(main: Any, *layers: Any, **kwargs: Any) -> tuple[Any, str, str]:
+        with pytest.raises(SystemExit) as caught:
+            run_cli(main, *layers, **kwargs)
+        return caught.value.code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def python():
+    """Run Python in a process of its own; give its exit code, and what it printed."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        done = subprocess.run(
+            [sys.executable, *arguments], capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    return run

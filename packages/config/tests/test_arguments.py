@@ -89,7 +89,10 @@ def test_each_form_of_a_flag_has_one_meaning(argv, expected):
     ("argv", "expected"),
     [
         (["amount=3"], "cli argv[1]: expected a flag such as --name VALUE, got 'amount=3'"),
-        (["-v"], "cli argv[1]: expected a flag such as --name VALUE, got '-v'"),
+        (
+            ["-v"],
+            "cli argv[1]: expected a flag such as --name VALUE, got '-v'; did you mean --verbose?",
+        ),
         (
             ["--amou", "3"],
             (
@@ -105,7 +108,13 @@ def test_each_form_of_a_flag_has_one_meaning(argv, expected):
                 "write --device=--verbose if that is the value"
             ),
         ),
-        (["--verbose", "maybe"], "cli argv[2]: expected a flag such as --name VALUE, got 'maybe'"),
+        (
+            ["--verbose", "maybe"],
+            (
+                "cli argv[2]: expected a flag such as --name VALUE, got 'maybe'; "
+                "--verbose takes true or false"
+            ),
+        ),
         (
             ["--verbose=maybe"],
             "verbose (cli --verbose): expected bool, got maybe; write true or false",
@@ -133,7 +142,10 @@ def test_each_form_of_a_flag_has_one_meaning(argv, expected):
         (["--config="], "cli --config: expected a file, got ''"),
         (
             ["--verbose", "no", "yes"],
-            "cli argv[3]: expected a flag such as --name VALUE, got 'yes'",
+            (
+                "cli argv[3]: expected a flag such as --name VALUE, got 'yes'; "
+                "--verbose takes true or false"
+            ),
         ),
         (
             ["--inner.no-use-cache"],
@@ -202,10 +214,9 @@ def test_what_is_not_understood_is_a_problem(argv, expected, said):
     ],
     ids=lambda one: " ".join(one) if isinstance(one, list) else "",
 )
+@pytest.mark.usefixtures("yaml")
 def test_what_is_no_json_is_yaml(argv, expected):
     """In its flow style, with the same strict scalars."""
-    pytest.importorskip("yaml", reason="needs the extra treadle-config[yaml]")
-
     assert expected == load(Outer, argv=argv)
 
 
@@ -258,10 +269,9 @@ def test_what_is_no_json_is_yaml(argv, expected):
     ],
     ids=lambda one: " ".join(one) if isinstance(one, list) else "",
 )
+@pytest.mark.usefixtures("yaml")
 def test_what_is_neither_json_nor_yaml_is_a_problem(argv, expected, said):
     """With the flag as its source, and what is wrong."""
-    pytest.importorskip("yaml", reason="needs the extra treadle-config[yaml]")
-
     assert expected == said(load, Outer, argv=argv)[0]
 
 
@@ -278,7 +288,7 @@ def test_without_pyyaml_what_is_no_json_says_what_to_install(monkeypatch, said):
         [
             (
                 "inner (cli --inner): expected JSON, got {names: [x]}; "
-                "expecting property name enclosed in double quotes; "
+                "expecting property name enclosed in double quotes at column 2; "
                 "YAML is read here with pip install 'treadle-config[yaml]'"
             )
         ],
@@ -445,11 +455,11 @@ def test_a_repeated_flag_below_a_dict_key_adds_each_item_once():
 
     actual = load(
         Holder,
-        {"by_number": {1: {"runs": ["code"]}}},
-        argv=["--by-number.01.runs", "a", "--by-number.01.runs", "b"],
+        {"by_number": {10: {"runs": ["code"]}}},
+        argv=["--by-number.1_0.runs", "a", "--by-number.1_0.runs", "b"],
     )
 
-    assert ["code", "a", "b"] == [one for one in actual.by_number[1].runs if one != "d"]
+    assert ["code", "a", "b"] == [one for one in actual.by_number[10].runs if one != "d"]
 
 
 def test_every_field_has_a_variable(monkeypatch):

@@ -18,11 +18,6 @@ class Adam:
 
 
 @frozen
-class SGD:
-    lr: float = 0.1
-
-
-@frozen
 class Block:
     width: int = 4
     hidden: int = link(lambda width: 4 * width, "width")
@@ -32,7 +27,7 @@ class Block:
 @frozen
 class Config:
     size: int = 32
-    optim: Adam | SGD = linked(Adam, lr=link(lambda size: size / 8, "size"))
+    optim: Adam | Block = linked(Adam, lr=link(lambda size: size / 8, "size"))
     warmup: int = link(lambda size: 3_200 // size, "size")
     half: int = field()
     splits: dict[str, float] = Factory(lambda: {"train": 0.8, "val": 0.2})
@@ -245,11 +240,14 @@ def test_what_is_complete_is_added_to_by_stronger_layers_only():
 @pytest.mark.parametrize(
     ("header", "expected"),
     [
-        (3, "treadle-config (x): expected a mapping of precedence, linked, whole, secret, got 3"),
+        (
+            3,
+            "treadle-config (x): expected a mapping of precedence, linked, whole, text, secret, got 3",
+        ),
         (
             {"precedenc": "code_over_file"},
             (
-                "treadle-config.precedenc (x): expected one of precedence, linked, whole, secret, "
+                "treadle-config.precedenc (x): expected one of precedence, linked, whole, text, secret, "
                 "got 'precedenc'; did you mean precedence?"
             ),
         ),
@@ -326,9 +324,7 @@ _BLOCKS = st.builds(
 _CONFIGS = st.builds(
     Config,
     size=st.integers(1, 100),
-    optim=st.one_of(
-        st.builds(Adam, _NUMBERS, st.tuples(_NUMBERS, _NUMBERS)), st.builds(SGD, _NUMBERS)
-    ),
+    optim=st.builds(Adam, _NUMBERS, st.tuples(_NUMBERS, _NUMBERS)) | _BLOCKS,
     splits=st.dictionaries(st.sampled_from(["train", "val", "a.b"]), _NUMBERS),
     flags=st.lists(st.sampled_from("dx"), max_size=3),
     blocks=st.lists(_BLOCKS, max_size=2),

@@ -1,7 +1,5 @@
 """Types that only cattrs knows, through a converter of ours or of the user's."""
 
-import subprocess
-import sys
 from collections import Counter, OrderedDict, deque
 from typing import Any, Generic, NamedTuple, NewType, NotRequired, TypedDict, TypeVar
 
@@ -170,7 +168,7 @@ def test_what_nobody_reads_is_a_schema_error():
     ] == [*actual, str(caught.value).startswith("Strange is written as <")]
 
 
-def test_cattrs_is_imported_only_when_it_is_needed():
+def test_cattrs_is_imported_only_when_it_is_needed(python):
     """A schema of types that are planned here does without."""
     program = """
 import sys
@@ -190,11 +188,9 @@ load(Other)
 print("cattrs" in sys.modules)
 """
 
-    actual = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
+    actual = python("-c", program)
 
-    assert "False\nTrue\n" == actual.stdout
+    assert (0, "False\nTrue\n", "") == actual
 
 
 class Loose(TypedDict):

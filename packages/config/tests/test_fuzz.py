@@ -30,6 +30,10 @@ arguments = st.lists(
 )
 
 
+CODECS = Codecs()
+"""Kept for all examples, so that the classes are planned once."""
+
+
 def outcome(call):
     try:
         return type(call()).__name__
@@ -41,10 +45,8 @@ def outcome(call):
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_only_a_config_error_leaves_layers_and_argv(schemas, many, argv):
     """No layer and no argument ends in a traceback."""
-    codecs = Codecs()
-
     actual = {
-        outcome(lambda cls=cls: load(cls, *many, argv=argv, codecs=codecs))
+        outcome(lambda cls=cls: load(cls, *many, argv=argv, codecs=CODECS))
         for cls in (schemas.Config, schemas.Followed)
     }
 
@@ -135,8 +137,7 @@ def test_only_a_config_error_leaves_a_file(name, schemas, written, changes):
         pytest.importorskip("yaml", reason="needs the extra treadle-config[yaml]")
     written("b.toml", "seed = 3")
     written(name, edited(documents[name], changes))
-    codecs = Codecs()
 
-    actual = outcome(lambda: load(schemas.Config, name, codecs=codecs))
+    actual = outcome(lambda: load(schemas.Config, name, codecs=CODECS))
 
     assert actual in {"Config", "problems"}

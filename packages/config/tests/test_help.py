@@ -1,44 +1,9 @@
 """`--help` and `--print-config=schema`: whole pages, as they are printed."""
 
-import subprocess
-import sys
-
 import pytest
 from attrs import Factory, field, frozen
-from attrs.validators import gt
 
-from treadle_config import link, linked, run_cli, setting
-
-
-@frozen
-class Optim:
-    """How to learn."""
-
-    lr: float = 1e-3
-    """step size of the optimizer
-
-    with more to say about it
-    """
-    weight_decay: float = 0.0
-
-
-@frozen
-class Train:
-    optim: Optim = Optim()
-    batch_size: int = field(
-        default=32, validator=gt(0), metadata=setting(help="records in a batch")
-    )
-    track: tuple[str, ...] = ()
-    device: str | None = None
-
-
-def train(config: Train) -> Train:
-    """Train a model.
-
-    And say so.
-    """
-    return config
-
+from treadle_config import link, linked, setting
 
 HELP = """\
 usage: train.py [--SETTING VALUE ...] [--config FILE ...]
@@ -48,7 +13,7 @@ Train a model.
   --optim.lr float            = 0.003 (cli --optim.lr)  step size of the optimizer
   --optim.weight-decay float  = 0.5 (file a.json:1)
   --batch-size int            = 32 (default)  records in a batch
-  --track list of str         = [a] (cli --track)
+  --track tuple[str, ...]     = [a] (cli --track)
   --device str | null         = null (default)
   --config FILE               read settings from this file; may be given again
   --print-config              print the config and stop; =source, =provenance, =schema, =argv
@@ -56,24 +21,16 @@ Train a model.
 """
 
 
-def page_of(main, *argv, layers=(), capsys, code=0):
-    """What is printed to stdout, by a program that stops as it should."""
-    with pytest.raises(SystemExit) as stopped:
-        run_cli(main, *layers, argv=argv, prog="train.py")
-    assert code == stopped.value.code
-    return capsys.readouterr()
-
-
 @pytest.mark.parametrize("flag", ["--help", "-h"])
-def test_help_shows_every_setting_with_its_value_now(flag, written, capsys):
+def test_help_shows_every_setting_with_its_value_now(train, flag, written, stopped):
     """Flag, type, effective value, source and doc, then exit code 0."""
     name = written("a.json", '{"optim": {"weight_decay": 0.5}}')
 
-    actual = page_of(
-        train, "--optim.lr", "3e-3", "--track", "a", flag, layers=[name], capsys=capsys
+    actual = stopped(
+        train, name, argv=["--optim.lr", "3e-3", "--track", "a", flag], prog="train.py"
     )
 
-    assert (HELP, "") == actual
+    assert (0, HELP, "") == actual
 
 
 @frozen
@@ -151,7 +108,7 @@ usage: train.py [--SETTING VALUE ...] [--config FILE ...]
   --schedule Schedule | null  = null (default)  how the rate goes
   --steps int                 = 2 (link)
   --until Span                = 3 epochs (default)
-  --layers list of int        = [1, 2] (default)
+  --layers list[int]          = [1, 2] (default)
   --table dict[str, float]    = {} (default)
   --device str                = cpu:50 (default)
   --config FILE               read settings from this file; may be given again
@@ -160,11 +117,11 @@ usage: train.py [--SETTING VALUE ...] [--config FILE ...]
 """
 
 
-def test_help_is_scoped_to_what_is_chosen(capsys):
+def test_help_is_scoped_to_what_is_chosen(stopped):
     """Fields of a subtype that is not chosen, and of an object that is not there, are left out."""
-    actual = page_of(full, "--batch-size=50", "--other.type=adam", "--help", capsys=capsys)
+    actual = stopped(full, argv=["--batch-size=50", "--other.type=adam", "--help"], prog="train.py")
 
-    assert (FULL_HELP, "") == actual
+    assert (0, FULL_HELP, "") == actual
 
 
 FULL_HELP_ALL = """\
@@ -200,7 +157,7 @@ usage: train.py [--SETTING VALUE ...] [--config FILE ...]
     --schedule.decay float | null  = null (default)
   --steps int                      = 3 (link)
   --until Span                     = 3 epochs (default)
-  --layers list of int             = [1, 2] (default)
+  --layers list[int]               = [1, 2] (default)
   --table dict[str, float]         = {} (default)
   --device str                     = cpu:32 (default)
   --config FILE                    read settings from this file; may be given again
@@ -210,11 +167,9 @@ usage: train.py [--SETTING VALUE ...] [--config FILE ...]
 
 
 @pytest.mark.parametrize("argv", [["--help", "all"], ["--help=all"], ["-h", "all"]])
-def test_help_all_lists_what_is_not_chosen_as_well(argv, capsys):
+def test_help_all_lists_what_is_not_chosen_as_well(argv, stopped):
     """With how to choose it, and the defaults of its class."""
-    actual = page_of(full, *argv, capsys=capsys)
-
-    assert (FULL_HELP_ALL, "") == actual
+    assert (0, FULL_HELP_ALL, "") == stopped(full, argv=argv, prog="train.py")
 
 
 SCHEMA = """\
@@ -243,60 +198,55 @@ schedule.warmup             int               10                  steps before t
 schedule.decay              float | null      null
 steps                       int               follows batch_size
 until                       Span              3 epochs
-layers                      list of int       [1, 2]
+layers                      list[int]         [1, 2]
 table                       dict[str, float]  {}
 device                      str               computed
 """
 
 
-def test_the_schema_is_every_path_with_type_default_and_doc(capsys):
+def test_the_schema_is_every_path_with_type_default_and_doc(stopped):
     """Whatever is chosen, and whether or not what is required is there."""
-    actual = page_of(full, "--print-config=schema", capsys=capsys)
-
-    assert (SCHEMA, "") == actual
+    assert (0, SCHEMA, "") == stopped(full, argv=["--print-config=schema"])
 
 
-def test_help_works_with_mistakes_and_reports_them_at_the_end(capsys):
-    """What is wrong does not stop the help."""
-    actual = page_of(
-        train, "--help", "--batch-size", "x", "--lr", "3", "--config", "no.json", capsys=capsys
-    )
-
-    assert (
-        True,
+@pytest.mark.parametrize(
+    ("argv", "row", "expected"),
+    [
         (
-            "\n3 problems in the configuration:\n"
-            "  file no.json: expected a readable file, got no such file or directory\n"
-            "  batch_size (cli --batch-size): expected int, got x\n"
-            "  lr (cli --lr): expected the flag of a setting, got '--lr'; "
-            "did you mean --optim.lr?\n"
+            ["--batch-size", "x", "--lr", "3", "--config", "no.json"],
+            "--batch-size int            not right (cli --batch-size)  records in a batch",
+            (
+                "  file no.json: expected a readable file, got no such file or directory\n"
+                "  batch_size (cli --batch-size): expected int, got x\n"
+                "  lr (cli --lr): expected the flag of a setting, got '--lr'; "
+                "did you mean --optim.lr?\n"
+            ),
         ),
-    ) == (
-        "--batch-size int            not right (cli --batch-size)  records in a batch"
-        in actual.out,
-        actual.err,
-    )
-
-
-def test_help_works_with_an_error_in_a_file(written, capsys):
-    """A file that is no JSON, a value that is none, a key that is unknown."""
-    broken = written("broken.json", "{")
-    wrong = written("wrong.json", '{"batch_size": -1,\n "batchsize": 2}')
-
-    actual = page_of(train, "--help", "--config", broken, "--config", wrong, capsys=capsys)
-
-    assert (
-        True,
         (
-            "\n3 problems in the configuration:\n"
-            "  file broken.json:1: expected JSON, got something else; "
-            "expecting property name enclosed in double quotes\n"
-            "  batch_size (file wrong.json:1): expected a value that its validator takes, got -1; "
-            "'batch_size' must be > 0: -1\n"
-            "  batchsize (file wrong.json:2): expected a field of Train, got 'batchsize'; "
-            "did you mean batch_size?\n"
+            ["--config", "broken.json", "--config", "wrong.json"],
+            "--optim.lr float",
+            (
+                "  file broken.json:1: is not valid JSON: "
+                "expecting property name enclosed in double quotes at column 2\n"
+                "  batch_size (file wrong.json:1): expected a value that its validator takes, got -1; "
+                "'batch_size' must be > 0: -1\n"
+                "  batchsize (file wrong.json:2): expected a field of Train, got 'batchsize'; "
+                "did you mean batch_size?\n"
+            ),
         ),
-    ) == ("--optim.lr float" in actual.out, actual.err)
+    ],
+    ids=["argv", "files"],
+)
+def test_help_works_with_mistakes_and_reports_them_at_the_end(
+    argv, row, expected, train, written, stopped
+):
+    """A flag, a file that is missing or no JSON, a value or a key stops no help."""
+    written("broken.json", "{")
+    written("wrong.json", '{"batch_size": -1,\n "batchsize": 2}')
+
+    code, page, said = stopped(train, argv=["--help", *argv], prog="train.py")
+
+    assert (0, True, f"\n3 problems in the configuration:\n{expected}") == (code, row in page, said)
 
 
 @pytest.mark.parametrize(
@@ -306,11 +256,11 @@ def test_help_works_with_an_error_in_a_file(written, capsys):
         (["--help=optim"], "--help: expected nothing after --help, or all, got 'optim'"),
     ],
 )
-def test_help_takes_no_value_but_all(argv, expected, capsys):
+def test_help_takes_no_value_but_all(train, argv, expected, stopped):
     """`--help=optim` is not what it looks like."""
-    actual = page_of(train, *argv, capsys=capsys)
+    code, _, said = stopped(train, argv=argv)
 
-    assert f"\ncli {expected}\n" == actual.err
+    assert (0, f"\ncli {expected}\n") == (code, said)
 
 
 BLOCKED = """
@@ -335,19 +285,17 @@ run_cli(main, "train.yaml")
         (["--lr=2"], (2, False)),
     ],
 )
-def test_help_works_without_what_a_file_needs(argv, expected, written):
+def test_help_works_without_what_a_file_needs(argv, expected, written, python):
     """It is said at the end what to install."""
     written("train.yaml", "lr: 2")
     written("x.py", BLOCKED)
 
-    actual = subprocess.run(
-        [sys.executable, "x.py", *argv], capture_output=True, text=True, check=False
-    )
+    code, page, said = python("x.py", *argv)
 
     assert (*expected, True) == (
-        actual.returncode,
-        "  --lr float " in actual.stdout,
-        "pip install 'treadle-config[yaml]'" in actual.stderr,
+        code,
+        "  --lr float " in page,
+        "pip install 'treadle-config[yaml]'" in said,
     )
 
 
@@ -371,7 +319,7 @@ def policies(count, fields):
     ]
 
 
-def test_help_with_many_subtypes_is_short(capsys):
+def test_help_with_many_subtypes_is_short(stopped):
     """18 subtypes of 20 fields each are one row and twenty."""
     made = policies(18, 20)
 
@@ -382,8 +330,8 @@ def test_help_with_many_subtypes_is_short(capsys):
     def main(config: Holder) -> None:
         raise AssertionError("called")
 
-    short = page_of(main, "--policy.type=policy7", "--policy.field-3=1", "--help", capsys=capsys)
-    long = page_of(main, "--help=all", capsys=capsys)
+    argv = ["--policy.type=policy7", "--policy.field-3=1", "--help"]
+    (_, short, _), (_, long, _) = stopped(main, argv=argv), stopped(main, argv=["--help=all"])
 
     assert (
         27,
@@ -391,7 +339,7 @@ def test_help_with_many_subtypes_is_short(capsys):
         "  --policy.field-4 int              = 7 (default)",
         27 + 17 * 21 + 1,
     ) == (
-        len(short.out.splitlines()),
-        *(line for line in short.out.splitlines() if "field-3 " in line or "field-4 " in line),
-        len(long.out.splitlines()),
+        len(short.splitlines()),
+        *(line for line in short.splitlines() if "field-3 " in line or "field-4 " in line),
+        len(long.splitlines()),
     )

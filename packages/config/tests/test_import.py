@@ -1,10 +1,7 @@
 """What an import costs."""
 
-import subprocess
-import sys
 
-
-def test_importing_loads_nothing_heavy_or_optional():
+def test_importing_loads_nothing_heavy_or_optional(python):
     """Neither the optional YAML nor what only a mistake or a help page needs."""
     program = (
         "import sys, treadle_config;"
@@ -12,8 +9,6 @@ def test_importing_loads_nothing_heavy_or_optional():
         "print(sorted(heavy & set(sys.modules)))"
     )
 
-    actual = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
+    actual = python("-c", program)
 
-    assert "[]\n" == actual.stdout
+    assert (0, "[]\n", "") == actual

@@ -187,7 +187,7 @@ def test_problems_are_ordered_by_layer(files):
             '{"include": "a\\u0000b.json"}',
             (
                 "include (file sub/main.json:1): expected a readable file, "
-                "got a path that no file can have at sub/a\0b.json"
+                "got a path that no file can have at sub/a\\x00b.json"
             ),
         ),
         (
@@ -206,7 +206,7 @@ def test_problems_are_ordered_by_layer(files):
         ),
         (
             '{"include": "broken.json"}',
-            "file sub/broken.json:2: expected JSON, got something else; expecting value",
+            "file sub/broken.json:2: is not valid JSON: expecting value at column 1",
         ),
         (
             '{"include": "main.json"}',
@@ -296,7 +296,9 @@ def test_only_the_top_of_a_file_includes(files, said):
     actual = said(load, Holder, name), said(load, Holder, {"include": "below.json"})
 
     assert (
-        ["inner.include (file main.json:1): expected a field of Inner, got 'include'"],
+        [
+            "inner.include (file main.json:1): expected a field of Inner, got 'include'; it stands at the top of a file"
+        ],
         "expected a field of Holder, got 'include'",
     ) == (actual[0], actual[1][0].partition(": ")[2])
 

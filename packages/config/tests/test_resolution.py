@@ -110,7 +110,7 @@ def test_a_long_value_overflows_its_own_line_only():
 
 
 def test_explain_names_every_layer_that_lost(schemas, written, monkeypatch):
-    """The strongest of them first; a list that layers add to, and a dropped subtype, lose none."""
+    """The strongest of them first; what went with another subtype is told beside its default."""
     name = written("a.json", '{"seed": 1, "name": "a", "optim": {"lr": 2}}')
     monkeypatch.setenv("APP_SEED", "3")
     resolution = resolve(
@@ -128,7 +128,7 @@ def test_explain_names_every_layer_that_lost(schemas, written, monkeypatch):
         "precedence code_over_file: default < file < cluster < env < code < cli",
         "cluster (over file a.json:1)",
         "cli --seed (over env APP_SEED, cluster, file a.json:1)",
-        "default",
+        "default (instead of 2 of file a.json:1)",
     ) == (order, actual["name"], actual["seed"], actual["optim.lr"])
 
 

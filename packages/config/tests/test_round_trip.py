@@ -6,6 +6,7 @@ import math
 from collections import deque
 from decimal import Decimal
 from fractions import Fraction
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
@@ -75,6 +76,9 @@ class Whole:
     recent: deque[float | None] = field(factory=deque)
 
 
+CODECS = Codecs()
+"""Kept for all examples, so that the classes are planned once."""
+
 texts = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=8
 ) | st.sampled_from(
@@ -135,48 +139,27 @@ def typed(config: Whole) -> str:
     return repr(asdict(config, value_serializer=ordered))
 
 
-@pytest.fixture
-def codecs():
-    """Kept for all examples of a test, so that the classes are planned once."""
-    return Codecs()
+SUFFIXES = ["json", "yaml"] if find_spec("yaml") else ["json"]
 
 
 @given(wholes)
-@settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_dict_is_read_back_as_it_was(codecs, config):
-    """Every value, with its type."""
-    written = dump(config, codecs=codecs)
+@settings(max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_config_is_read_back_as_it_was(tmp_path, config):
+    """From a dict, from JSON and, where that is installed, from YAML: every value, with its type."""
+    written = [dump(config, codecs=CODECS)]
+    for suffix in SUFFIXES:
+        written.append(tmp_path / f"a.{suffix}")
+        dump(config, written[-1], codecs=CODECS)
 
-    assert typed(config) == typed(load(Whole, written, codecs=codecs))
+    actual = [typed(load(Whole, one, codecs=CODECS)) for one in written]
 
-
-@given(wholes)
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_json_is_read_back_as_it_was(tmp_path, codecs, config):
-    """Every value, with its type."""
-    path = tmp_path / "a.json"
-
-    dump(config, path, codecs=codecs)
-
-    assert typed(config) == typed(load(Whole, path, codecs=codecs))
-
-
-@given(wholes)
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_yaml_is_read_back_as_it_was(tmp_path, codecs, config):
-    """Every value, with its type."""
-    pytest.importorskip("yaml", reason="needs the extra treadle-config[yaml]")
-    path = tmp_path / "a.yaml"
-
-    dump(config, path, codecs=codecs)
-
-    assert typed(config) == typed(load(Whole, path, codecs=codecs))
+    assert [typed(config)] * len(written) == actual
 
 
 @pytest.mark.parametrize("text", ["no", "null", "~", "1e-3", "1_000", "0x1F", "1", "nan", ".inf"])
+@pytest.mark.usefixtures("yaml")
 def test_text_that_looks_like_something_else_is_quoted_in_yaml(text, tmp_path):
     """In a union with numbers, only quotes keep it text."""
-    pytest.importorskip("yaml", reason="needs the extra treadle-config[yaml]")
     path = tmp_path / "a.yaml"
     dump(Other(either=text), path)
 
@@ -243,10 +226,9 @@ def test_a_file_that_cannot_be_written_leaves_what_was_there(schemas, tmp_path):
     )
 
 
+@pytest.mark.usefixtures("yaml")
 def test_text_that_yaml_cannot_hold_is_refused_when_it_is_written(tmp_path):
     """Half a surrogate would make a file that cannot be read."""
-    pytest.importorskip("yaml", reason="needs the extra treadle-config[yaml]")
-
     with pytest.raises(TreadleConfigError) as caught:
         dump(Leaf(text="a\udcff"), tmp_path / "a.yaml")
 

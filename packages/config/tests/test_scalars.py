@@ -68,10 +68,9 @@ def from_every_source(declared: Any, text: str, written: Any, monkeypatch: Any) 
         (Fraction, "1/3", Fraction(1, 3)),
     ],
 )
+@pytest.mark.usefixtures("yaml")
 def test_a_text_means_the_same_from_every_source(declared, text, expected, written, monkeypatch):
     """A text is read by the declared type alone, wherever it was written."""
-    pytest.importorskip("yaml", reason="needs the extra treadle-config[yaml]")
-
     actual = from_every_source(declared, text, written, monkeypatch)
 
     assert [(type(expected), expected)] * 6 == [(type(value), value) for value in actual]
@@ -152,9 +151,9 @@ def test_what_is_not_of_the_type_is_refused(declared, value):
         (str | list[str], "[a]", ["a"]),
     ],
 )
+@pytest.mark.usefixtures("yaml")
 def test_quotes_and_shapes_in_yaml_decide_within_a_union(declared, text, expected, written):
     """In a file, plain text may be null or a number where quoted text is text."""
-    pytest.importorskip("yaml", reason="needs the extra treadle-config[yaml]")
     name = written("one.yaml", f"x: {text}")
 
     actual = load(one_field(declared), name).x

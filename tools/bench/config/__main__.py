@@ -10,59 +10,51 @@ Ends with 1 where a gate is missed, and with 0 where none is.
 """
 
 import argparse
-import os
-import platform
 import sys
 import tempfile
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
+# Beside this folder is what the benches share.
+sys.path.append(str(Path(__file__).parents[1]))
+
+from harness import Unit, at_least, ending, machine, table
 from loading import installed, own_rows, rival_rows
 from parts import decode_rows, yaml_rows
 from processes import bare, import_rows, process_rows
-from rows import table
 from schema import FILE
 from written import write_all
 
 DECODE_ROUNDS = 15
-
-
-def at_least(least: int) -> Callable[[str], int]:
-    """The type of a number of repetitions."""
-
-    def read(text: str) -> int:
-        number = int(text)
-        if number < least:
-            raise argparse.ArgumentTypeError(f"{number} is too few for a median; give {least}")
-        return number
-
-    return read
+MILLISECONDS = Unit("ms", 1e3, decimals=3, of_ratios=3)
 
 
 def load_tables(folder: Path, rounds: int, _starts: int) -> list[str]:
     """Loads within this process, ours and the floor alone."""
-    return table("load, in process", own_rows(folder / "config.yaml"), rounds)
+    return table("load, in process", own_rows(folder / "config.yaml"), rounds, MILLISECONDS)
 
 
 def yaml_tables(folder: Path, rounds: int, _starts: int) -> list[str]:
     """Reading YAML: the file of this benchmark, and a large one."""
     missed = []
     for title, rows in yaml_rows(folder / "config.yaml", folder / "large.yaml"):
-        missed += table(title, rows, rounds)
+        missed += table(title, rows, rounds, MILLISECONDS)
     return missed
 
 
 def decode_tables(_folder: Path, _rounds: int, _starts: int) -> list[str]:
     """Decoding without layers."""
-    return table(f"10,000 dicts decoded, {DECODE_ROUNDS} rounds", decode_rows(), DECODE_ROUNDS)
+    return table(
+        f"10,000 dicts decoded, {DECODE_ROUNDS} rounds", decode_rows(), DECODE_ROUNDS, MILLISECONDS
+    )
 
 
 def process_tables(folder: Path, _rounds: int, starts: int) -> list[str]:
     """Whole processes."""
     names, missing = installed("draccus", "chz", "tyro")
     rows = process_rows(folder / "config.yaml", names)
-    missed = table(f"a process that loads, {starts} rounds", rows, starts)
+    missed = table(f"a process that loads, {starts} rounds", rows, starts, MILLISECONDS)
     print("".join(f"{line}\n" for line in missing), end="")
     return missed
 
@@ -70,15 +62,14 @@ def process_tables(folder: Path, _rounds: int, starts: int) -> list[str]:
 def import_tables(_folder: Path, _rounds: int, starts: int) -> list[str]:
     """Imports."""
     title = f"import, over bare Python, {starts} rounds"
-    return table(title, import_rows(), starts, less=bare())
+    return table(title, import_rows(), starts, MILLISECONDS, less=bare())
 
 
 def rival_tables(folder: Path, rounds: int, _starts: int) -> list[str]:
     """Loads within this process, by everyone; last, since it is full of their modules then."""
     names, missing = installed()
-    missed = table(
-        "load, in process, beside others", rival_rows(folder / "config.yaml", names), rounds
-    )
+    rows = rival_rows(folder / "config.yaml", names)
+    missed = table("load, in process, beside others", rows, rounds, MILLISECONDS)
     print("".join(f"{line}\n" for line in missing), end="")
     return missed
 
@@ -103,8 +94,7 @@ def main() -> int:
     versions = ", ".join(f"{one} {version(one)}" for one in ("attrs", "cattrs", "pyyaml"))
     print(
         f"treadle-config {version('treadle-config')}, {versions}, "
-        f"{platform.python_implementation()} {platform.python_version()}, {platform.system()} "
-        f"{platform.machine()}, {os.cpu_count()} cores; CPU time, medians of {arguments.rounds} "
+        f"{machine()}; CPU time, medians of {arguments.rounds} "
         "rounds where nothing else is said"
     )
     print("60 leaves in 10 classes on 3 levels; 20 in a YAML file, 5 on the command line")
@@ -117,8 +107,7 @@ def main() -> int:
         for wanted, tables in TABLES.items():
             if "all" in arguments.tables or wanted in arguments.tables:
                 missed += tables(folder, arguments.rounds, arguments.starts)
-    print("\nno gate is missed" if not missed else f"\nmissed: {'; '.join(missed)}")
-    return 1 if missed else 0
+    return ending(missed)
 
 
 if __name__ == "__main__":

@@ -1,29 +1,15 @@
 """What a whole process costs that loads one config, and what an import costs."""
 
-import resource
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
+from harness import Row, again, process
 from plain import plain
 from rivals import RIVALS
-from rows import Row
 from schema import ARGV, EXPECTED
 
 HERE = Path(__file__).parent
-
-
-def cpu_of(code: str) -> Callable[[], float]:
-    """Seconds of CPU of an interpreter that runs this code, without the user's settings."""
-
-    def seconds() -> float:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-I", "-c", code], check=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-    return seconds
 
 
 def _program_row(
@@ -44,15 +30,16 @@ def _program_row(
     ).stdout.strip()
     expected = repr(plain(EXPECTED))
     assert made == expected, f"{name} made\n{made}\ninstead of\n{expected}"
-    return Row(name, cpu_of(code), gate)
+    return Row(name, process(code), gate)
 
 
 def process_rows(file: Path, names: dict[str, str]) -> list[Row]:
     """Rows of whole processes, the floor first."""
+    least = _program_row("by hand: CSafeLoader, merge, cattrs", "floor", "prepare", file)
     return [
-        _program_row("by hand: CSafeLoader, merge, cattrs", "floor", "prepare", file),
+        least,
         _program_row("treadle_config", "ours", "cold", file, gate=1.05),
-        _program_row("by hand, again", "floor", "prepare", file),
+        again(least),
         *(
             _program_row(name, "rivals", RIVALS[distribution][1].__name__, file)
             for distribution, name in names.items()
@@ -62,13 +49,14 @@ def process_rows(file: Path, names: dict[str, str]) -> list[Row]:
 
 def bare() -> Row:
     """An interpreter that does nothing."""
-    return Row("bare Python", cpu_of(""))
+    return Row("bare Python", process(""))
 
 
 def import_rows() -> list[Row]:
     """Rows of imports, that of the dependencies first."""
+    least = Row("import attrs, cattrs", process("import attrs, cattrs"))
     return [
-        Row("import attrs, cattrs", cpu_of("import attrs, cattrs")),
-        Row("import treadle_config", cpu_of("import treadle_config"), gate=1),
-        Row("import attrs, cattrs, again", cpu_of("import attrs, cattrs")),
+        least,
+        Row("import treadle_config", process("import treadle_config"), gate=1),
+        again(least),
     ]

@@ -9,27 +9,25 @@ smaller difference means anything. Ends with 1 where a gate is missed, and with 
 """
 
 import argparse
-import os
-import platform
-from collections.abc import Callable
+import sys
+from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
+
+# Beside this folder is what the benches share.
+sys.path.append(str(Path(__file__).parents[1]))
 
 from counting import BATCHES, PASSES, RECORDS, TRIGGERS, advance_rows, batches_rows
 from footprint import blocks_table, import_table
+from harness import Row, Unit, at_least, ending, machine, table
 from peers import peer_rows
-from rows import table
+
+A_BATCH = Unit("ns a batch", 1e9, decimals=1, of_ratios=2)
 
 
-def at_least(least: int) -> Callable[[str], int]:
-    """The type of a number of repetitions."""
-
-    def read(text: str) -> int:
-        number = int(text)
-        if number < least:
-            raise argparse.ArgumentTypeError(f"{number} is too few for a median; give {least}")
-        return number
-
-    return read
+def due_table(title: str, rows: Sequence[Row], rounds: int) -> list[str]:
+    """A table of times a batch, and of how often a name was due."""
+    return table(title, rows, rounds, A_BATCH, notes="due")
 
 
 def main() -> int:
@@ -39,21 +37,18 @@ def main() -> int:
     parser.add_argument("--starts", type=at_least(25), default=25, help="default 25")
     arguments = parser.parse_args()
     print(
-        f"treadle-units {version('treadle-units')}, {platform.python_implementation()} "
-        f"{platform.python_version()}, {platform.system()} {platform.machine()}, "
-        f"{os.cpu_count()} cores; CPU time, medians of {arguments.rounds} rounds"
+        f"treadle-units {version('treadle-units')}, {machine()}; CPU time, medians of {arguments.rounds} rounds"
     )
     triggers = ", ".join(f"{name} every {length}" for name, length in TRIGGERS.items())
     print(f"{PASSES} passes of {BATCHES} batches of {RECORDS} records a round; {triggers}")
     peers, missing = peer_rows()
-    missed = table("advance", [*advance_rows(), *peers], arguments.rounds)
+    missed = due_table("advance", [*advance_rows(), *peers], arguments.rounds)
     for line in missing:
         print(line)
-    missed += table("batches", batches_rows(), arguments.rounds)
+    missed += due_table("batches", batches_rows(), arguments.rounds)
     missed += blocks_table()
     missed += import_table(arguments.starts)
-    print("\nall gates hold" if not missed else f"\nmissed: {'; '.join(missed)}")
-    return 1 if missed else 0
+    return ending(missed)
 
 
 if __name__ == "__main__":

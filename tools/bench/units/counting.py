@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from rows import Row, Run
+from harness import Row, again, timed
 
 from treadle_units import Schedule
 
@@ -13,8 +13,23 @@ TRIGGERS: dict[str, Any] = {"validate": "1 epoch", "log": "100 steps", "save": "
 FAR: dict[str, Any] = {"validate": "1G batches", "log": "1G steps", "save": "1G records"}
 """Never due in these runs."""
 
+Run = Callable[[], int]
+"""Goes over its batches once, and returns how often a name was due."""
 Within = Callable[[Schedule], int]
 """Counts all batches of a pass but the last, and returns how often a name was due."""
+
+
+def row(
+    name: str,
+    prepare: Callable[[], Run],
+    *,
+    batches: int = PASSES * BATCHES,
+    gate: float | None = None,
+    share: float | None = None,
+) -> Row:
+    """A row of seconds a batch, of which there are so many in a run, and of how often one is due."""
+    due = prepare()()
+    return Row(name, timed(prepare, count=batches), gate, share, str(due or ""))
 
 
 def floor() -> Run:
@@ -107,23 +122,18 @@ def advance_rows() -> list[Row]:
     The gates are for a batch at which nothing is due, the cost that a loop pays for each; in a run
     some batches are due, and their share of the second row is the difference to the third.
     """
-    total = PASSES * BATCHES
+    least = row("two increments and a comparison", floor)
     return [
-        Row("two increments and a comparison", total, floor),
-        Row("for name in advance(32, 1, 1), in a run", total, passes(positional)),
-        Row("the same, nothing due", total, passes(positional, **FAR), gate=5),
-        Row("two increments and a comparison, again", total, floor),
-        Row("  and `if finished: break`", total, passes(finished, **FAR)),
-        Row("  by keyword: advance(records=32, ...)", total, passes(by_keyword, **FAR)),
-        Row("  advance(**counts)", total, passes(from_dict, **FAR)),
-        Row(
-            "  another trigger each hour",
-            total,
-            passes(positional, **FAR, report="1 h"),
-            gate=8,
-        ),
-        Row("  tokens=4096", total, passes(with_tokens, **FAR, sample="1G tokens")),
-        Row("a name due at each call", total, passes(positional, log="1 step")),
+        least,
+        row("for name in advance(32, 1, 1), in a run", passes(positional)),
+        row("the same, nothing due", passes(positional, **FAR), gate=5),
+        again(least),
+        row("  and `if finished: break`", passes(finished, **FAR)),
+        row("  by keyword: advance(records=32, ...)", passes(by_keyword, **FAR)),
+        row("  advance(**counts)", passes(from_dict, **FAR)),
+        row("  another trigger each hour", passes(positional, **FAR, report="1 h"), gate=8),
+        row("  tokens=4096", passes(with_tokens, **FAR, sample="1G tokens")),
+        row("a name due at each call", passes(positional, log="1 step")),
     ]
 
 
@@ -193,18 +203,16 @@ def over(
 def batches_rows() -> list[Row]:
     """The rows of `batches`, the floor over the list of batches first."""
     lists = [list(range(RECORDS))] * BATCHES
-    total = PASSES * BATCHES
+    least = row("two increments, len(batch) and a comparison", floor_over(lists))
     return [
-        Row("two increments, len(batch) and a comparison", total, floor_over(lists)),
-        Row(
-            "for batch in batches(records=len), in a run", total, over(lists, TRIGGERS, records=len)
-        ),
-        Row("the same, nothing due", total, over(lists, FAR, records=len), gate=6),
-        Row("two increments, len(batch) and a comparison, again", total, floor_over(lists)),
-        Row("  and `for name in due()`", total, over(lists, FAR, look=True, records=len)),
-        Row("  accumulate=4", total, over(lists, FAR, accumulate=4, records=len)),
-        Row("  a loader without a length", total, over(Unsized(lists), FAR, records=len)),
-        Row("a batch is a list of ints", total, over(lists, FAR)),
-        Row("a batch is an array", total, over([Arrays()] * BATCHES, FAR)),
-        Row("a batch is [x, y], two arrays", total, over([[Arrays(), Arrays()]] * BATCHES, FAR)),
+        least,
+        row("for batch in batches(records=len), in a run", over(lists, TRIGGERS, records=len)),
+        row("the same, nothing due", over(lists, FAR, records=len), gate=6),
+        again(least),
+        row("  and `for name in due()`", over(lists, FAR, look=True, records=len)),
+        row("  accumulate=4", over(lists, FAR, accumulate=4, records=len)),
+        row("  a loader without a length", over(Unsized(lists), FAR, records=len)),
+        row("a batch is a list of ints", over(lists, FAR)),
+        row("a batch is an array", over([Arrays()] * BATCHES, FAR)),
+        row("a batch is [x, y], two arrays", over([[Arrays(), Arrays()]] * BATCHES, FAR)),
     ]

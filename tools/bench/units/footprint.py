@@ -1,15 +1,13 @@
 """What the package costs beside time a batch: allocated blocks, and its import."""
 
 import gc
-import resource
 import statistics
-import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from counting import RECORDS
-from rows import verdict
+from harness import process, verdict
 
 from treadle_units import Schedule
 
@@ -63,22 +61,15 @@ def blocks_table() -> list[str]:
     return missed
 
 
-def cpu_of(code: str) -> float:
-    """Milliseconds of CPU of an interpreter that runs this code, without the user's settings."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-I", "-c", code], check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return 1e3 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-
-
 def import_table(starts: int) -> list[str]:
     """Print what the import costs, and the first parse; return it if the gate is missed.
 
     Each is the median of differences to the line above it, of interpreters started in turn.
     """
-    for code in STARTS.values():
-        cpu_of(code)
-    taken = [[cpu_of(code) for code in STARTS.values()] for _ in range(starts)]
+    seconds = [process(code) for code in STARTS.values()]
+    for one in seconds:
+        one()
+    taken = [[1e3 * one() for one in seconds] for _ in range(starts)]
     print(f"\n{f'import, {starts} interpreters each':52}{'ms':>11}{'added':>9}{'spread':>8}")
     missed = []
     for index, name in enumerate(STARTS):

@@ -14,8 +14,8 @@ from importlib.util import find_spec, module_from_spec
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from counting import BATCHES, PASSES, RECORDS
-from rows import Row, Run
+from counting import BATCHES, PASSES, RECORDS, Run, row
+from harness import Row
 
 HOW = "`hatch run bench:units` installs it"
 
@@ -77,7 +77,7 @@ def determined() -> Row:
         return run
 
     name = f"Determined {version('determined')}: four boundaries"
-    return Row(name, PASSES * BATCHES, prepare, share=1 / 4)
+    return row(name, prepare, share=1 / 4)
 
 
 class ComposerState:
@@ -138,15 +138,15 @@ def composer() -> Row:
         return run
 
     name = f"Composer {version('mosaicml')}: Timestamp, three intervals"
-    return Row(name, batches, prepare, share=1 / 100)
+    return row(name, prepare, batches=batches, share=1 / 100)
 
 
 def peer_rows() -> tuple[list[Row], list[str]]:
     """The rows of those that are installed, and a line for each that is not."""
     rows, missing = [], []
-    for name, row in {"Determined": determined, "Composer": composer}.items():
+    for name, made in {"Determined": determined, "Composer": composer}.items():
         try:
-            rows.append(row())
+            rows.append(made())
         except ModuleNotFoundError as error:
             missing.append(f"  {name}: not installed ({error}); {HOW}")
     return rows, missing

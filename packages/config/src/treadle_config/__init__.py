@@ -20,6 +20,7 @@ from treadle_config.command_line import run_cli
 from treadle_config.dump import dump
 from treadle_config.errors import (
     ConfigError,
+    DumpError,
     LinkError,
     MissingExtra,
     Problem,
@@ -38,6 +39,7 @@ from treadle_config.tree import Source
 __all__ = [
     "Codecs",
     "ConfigError",
+    "DumpError",
     "Layer",
     "LinkError",
     "MissingExtra",

@@ -20,6 +20,8 @@ from treadle_config.fields import Field, Fields, owner_of
 from treadle_config.generics import Variables, filled
 from treadle_config.tree import join
 
+_TEXTS = (str, typing.ForwardRef)
+
 
 def declared_types(
     fields: Fields, variables: Mapping[type, Variables], names: Mapping[str, Any], path: str
@@ -52,7 +54,7 @@ def declared_types(
             found[key] = declared
     for owner, written in texts.items():
         found.update(_read(owner, written, names, path))
-    if any(not isinstance(one, type) and _holds_text(one) for one in found.values()):
+    if any(map(_holds_text, [one for one in found.values() if not isinstance(one, type)])):
         hints = _hints(fields.cls, names, path)
         found = {key: hints.get(one.name, found[key]) for key, one in fields.items()}
     if variables:
@@ -163,9 +165,12 @@ def _is_annotated(field: Field, cls: type) -> bool:
 
 def _holds_text(declared: Any) -> bool:
     """Whether a type has a name in quotes in it, as `list["Tree"]` has."""
-    if isinstance(declared, str | typing.ForwardRef):
+    if isinstance(declared, _TEXTS):
         return True
-    origin, arguments = typing.get_origin(declared), typing.get_args(declared)
-    if origin is typing.Annotated:
-        return _holds_text(arguments[0])
-    return origin is not typing.Literal and any(map(_holds_text, arguments))
+    if getattr(declared, "__origin__", None) is typing.Literal:
+        return False
+    # Not typing.get_args, which takes longer, and gives what is annotated with as well.
+    for one in getattr(declared, "__args__", ()):
+        if not isinstance(one, type) and _holds_text(one):
+            return True
+    return False

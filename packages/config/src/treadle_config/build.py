@@ -1,40 +1,50 @@
 """The one strict pass: from the merged tree to the object, with every problem collected."""
 
-import contextlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import NOTHING
 
-from treadle_config.class_defaults import BAD, ClassDefaults
+from treadle_config.class_defaults import ClassDefaults
+from treadle_config.declared_defaults import check_made, fits
 from treadle_config.diagnosis import diagnose
+from treadle_config.environment import variable_of
 from treadle_config.errors import Problem
 from treadle_config.fields import Field, Fields, partial_instance
-from treadle_config.forms import right_form
-from treadle_config.fresh import refresher
+from treadle_config.flags import flag_of
+from treadle_config.forms import is_none_word, object_form, right_form
+from treadle_config.fresh import default_anew
 from treadle_config.leaves import reason
 from treadle_config.merge import Merge
-from treadle_config.paths import choosing, known_paths
 from treadle_config.plans import Choice, Dictionary, Items, Plan
 from treadle_config.scalars import Mismatch
 from treadle_config.schema import Schema
-from treadle_config.secret_values import Withheld, hide
-from treadle_config.suggestions import did_you_mean, may_suggest, nearest, nearest_path
+from treadle_config.secret_values import Withheld, hiding
+from treadle_config.shortcut import UNREAD, Shortcut
+from treadle_config.subtypes import Dropped
+from treadle_config.suggestions import did_you_mean, may_suggest, nearest
 from treadle_config.tags import TAG_KEY, tag_of
 from treadle_config.tree import (
+    BAD,
     DEFAULT,
     LINK,
-    MASK,
     Computed,
     Node,
     Source,
     Verbatim,
+    as_written,
     is_null,
     join,
     plain_value,
     shown,
     within,
 )
+from treadle_config.type_plans import check_tag_key
+from treadle_config.unknown_fields import UnknownFields
+
+_ENDS = re.compile(r"[.\[]")
+"""What stands behind a key of a path."""
 
 
 class Build:
@@ -60,6 +70,7 @@ class Build:
         trace: Whether to keep where each value came from; to load without it is faster.
         linking: Whether links stand for values in the layers.
         env: The prefix of environment variables that are read, for messages; empty for none.
+        shortcut: Tried first; to decode a value, it was tried already.
     """
 
     def __init__(
@@ -72,6 +83,7 @@ class Build:
         trace: bool,
         linking: bool = False,
         env: str = "",
+        shortcut: Shortcut | None = None,
     ) -> None:
         self.schema = schema
         self._trace = trace
@@ -89,30 +101,44 @@ class Build:
         self._holders: list[tuple[Fields, Any]] = []
         self.sources: dict[str, Source] = {}
         self.values: dict[str, Any] = {}
-        self._merge = Merge(schema, problems, over_defaults=True, root=root)
+        self._merge = Merge(schema, problems, root=root)
         self.defaults = ClassDefaults(schema, self._merge, problems)
-        if linking:
+        plain = shortcut if not (trace or linking or problems) else None
+        self.made: Any = UNREAD if plain is None else plain.of_layers(root, nodes)
+        if self.made is UNREAD:
+            self.made = self._whole_pass()
+        if schema.has_secrets:
+            self._keep_secrets()
+
+    def _whole_pass(self) -> Any:
+        if self._linking:
             # Imported here: most loads have no links but those of the schema.
             from treadle_config.layer_links import LayerLinks
 
             tree = LayerLinks(self).followed()
         else:
-            tree = self.merged(nodes)
-        self.made: Any = BAD if tree is None else self._value(root, tree, "")
-        assert self.made is not BAD or problems, "a value was refused without a problem"
-        if schema.has_secrets:
-            self._keep_secrets()
+            tree = self.merged(self.nodes)
+        made = BAD if tree is None else self._value(self.root, tree, "")
+        assert made is not BAD or self.problems, "a value was refused without a problem"
+        return made
 
     def merged(self, nodes: Sequence[Node]) -> Node | None:
         """Merge layers, the weakest first; `None` where nothing can be read."""
-        tree = None if nodes else Node({}, DEFAULT)
-        for node in nodes:
-            tree = self._merge.merge(self.root, tree, node, "") or tree
-        return tree
+        self._merge.dropped.clear()
+        return self._merge.merge(self.root, nodes or [Node({}, DEFAULT)], "")
+
+    @property
+    def dropped(self) -> Mapping[str, Dropped]:
+        """What layers said of classes that other layers chose others for, by dotted path."""
+        return self._merge.dropped
+
+    def said(self, path: str, node: Node) -> str:
+        """What a node says, for people; stars where that is secret."""
+        return self._merge.must_win.said(path, node)
 
     def _keep_secrets(self) -> None:
         if not self.problems:
-            hide(self.schema, self.root, self.made)
+            self.made = hiding(self.schema, self.root, self.made)
             return
         # Imported here: it is for mistakes only.
         from treadle_config.secret_problems import concealed, texts_in, texts_of
@@ -138,15 +164,17 @@ class Build:
             self._reported, self._looked_at = set(), 0
 
     def _is_reported(self, path: str) -> bool:
-        """Whether there is a problem at a path."""
-        self._reported.update(one.path for one in self.problems[self._looked_at :])
+        """Whether there is a problem at a path, or at one within."""
+        for one in self.problems[self._looked_at :]:
+            self._reported.add(one.path)
+            self._reported.update(one.path[: end.start()] for end in _ENDS.finditer(one.path))
         self._looked_at = len(self.problems)
         return path in self._reported
 
     def _value(self, plan: Plan, node: Node, path: str) -> Any:
         content, mapping = node.content, plan.mapping
         if isinstance(content, dict) and isinstance(mapping, Choice):
-            return self._object(mapping, node, path)
+            return self._object(plan, mapping, node, path)
         if isinstance(content, dict) and isinstance(mapping, Dictionary):
             value = self._dictionary(mapping, node, path)
         elif isinstance(content, list) and plan.sequence is not None:
@@ -185,19 +213,16 @@ class Build:
                     for one in mismatch.within
                 ]
                 return BAD
-            hint = mismatch.hint
-        if not hint and content == "None" and plan.optional:
+            hint = object_form(plan, content) or mismatch.hint
+        if not hint and plan.optional and is_none_word(content):
             hint = "write null for None"
-        if not hint and null and isinstance(plan.mapping, Choice):
+        if null and not plan.is_text and (isinstance(plan.mapping, Choice) or content == ""):
             hint = "leave the key out to keep the default"
         if not hint and not null:
-            hint = right_form(self.schema, plan, node)
+            hint = right_form(self.schema, plan, node, path)
         return self._bad(path, node, plan.expected, hint)
 
     def _sequence(self, plan: Items, node: Node, path: str) -> Any:
-        if plan.decode is not None and not self._trace:
-            with contextlib.suppress(Mismatch, TypeError):  # said below
-                return plan.make([plan.decode(item.content) for item in node.content])
         items = [
             self._value(plan.plan_at(index), item, f"{path}[{index}]")
             for index, item in enumerate(node.content)
@@ -227,11 +252,13 @@ class Build:
             made[key] = value
         return BAD if BAD in made or any(value is BAD for value in made.values()) else made
 
-    def _object(self, choice: Choice, node: Node, path: str) -> Any:
-        cls = self._chosen(choice, node, path)
+    def _object(self, plan: Plan, choice: Choice, node: Node, path: str) -> Any:
+        cls = self._chosen(choice, node, path, optional=plan.optional)
         return BAD if cls is None else self._instance(cls, choice, node, path)
 
-    def _chosen(self, choice: Choice, node: Node, path: str) -> type | None:
+    def _chosen(
+        self, choice: Choice, node: Node, path: str, *, optional: bool = False
+    ) -> type | None:
         tagged = node.content.get(choice.tag_key) if choice.tag_key else None
         tag = None if tagged is None else tagged.content
         cls = choice.only if tag is None else self.schema.class_of(choice, tag)
@@ -241,7 +268,11 @@ class Build:
         fits = cls is not None and issubclass(cls, choice.classes)
         if tagged is not None and self._trace:
             self._note(below, tagged.source, tag_of(cls) if cls is not None and fits else BAD)
+        elif self._trace and cls is not None and choice.tag_key is not None:
+            self._note(below, DEFAULT, tag_of(cls))
         if fits:
+            if cls is not None and choice.tag_key is not None:
+                check_tag_key(cls, path)
             return cls
         alternatives = self.schema.alternatives(choice)
         tags = ", ".join(alternatives)
@@ -260,6 +291,9 @@ class Build:
             hint = f'{names} share it; give one another with @setting(tag="...")'
         elif found:
             hint = f"it is another class than the {found[0].__qualname__} that is declared"
+        elif optional and is_none_word(text):
+            flag = f": --no-{flag_of(path)[2:]}" if tagged.source.kind == "cli" else ""
+            hint = f"null stands for the whole{flag}"
         else:
             hint = did_you_mean(nearest(text, alternatives))
         self._bad(below, Node(Verbatim(text), tagged.source), f"one of {tags}", hint)
@@ -274,7 +308,7 @@ class Build:
                 if one.is_shareable:
                     continue
                 if one.default is not NOTHING and isinstance(one.plan.mapping, Choice):
-                    given[one.key] = self._refreshed(one)
+                    given[one.key] = default_anew(one)
                     continue
             below = join(path, one.key)
             if one.plan.mapping is not None and (child is None or one.computed):
@@ -302,12 +336,6 @@ class Build:
                 self._holders.append((fields, seen))
         return made
 
-    def _refreshed(self, one: Field) -> Any:
-        """A default instance that holds lists or dicts, with such of its own."""
-        if one.refresh is None:
-            one.refresh = refresher(one.default)
-        return one.refresh()
-
     def _plain(
         self, fields: Fields, cls: type, choice: Choice, node: Node, path: str
     ) -> dict[str, Any]:
@@ -317,7 +345,11 @@ class Build:
         for key, child in node.content.items():
             if key not in decoders:
                 if key not in fields and (key is None or key != choice.tag_key):
-                    self._unknown(cls, choice, str(key), child, path)
+                    suggests = may_suggest(self.problems)
+                    unknown = UnknownFields(self.schema, self.root)
+                    self.problems.append(
+                        unknown.problem(cls, choice, str(key), child, path, suggests=suggests)
+                    )
                 continue
             try:
                 if type(child.content) is Computed:
@@ -334,16 +366,40 @@ class Build:
                 given[one.key] = self._missing(one, join(path, one.key))
         return given
 
-    def _missing(self, one: Field, path: str, source: Source | None = None) -> Any:
-        """Report that nothing was given; for a secret that a dump leaves out, with its source."""
+    def _missing(
+        self,
+        one: Field,
+        path: str,
+        source: Source | None = None,
+        within: tuple[type, ...] = (),
+    ) -> Any:
+        """Report that nothing was given, for an object each part of it that is required.
+
+        For a secret that a dump leaves out, it is told with its source.
+        """
         if self._unread or self._is_reported(path):
             return BAD  # it may have been given, where there is a problem already
+        choice = one.plan.mapping
+        secret = one.setting.secret
+        alone = not (one.plan.leaves or one.plan.optional or one.converter)
+        if isinstance(choice, Choice) and choice.only is not None and alone and not secret:
+            parts = self.schema.fields_of(choice.only).values()
+            lacking = [part for part in parts if part.required]
+            # A class that has to hold itself has no end.
+            if lacking and choice.only not in within:
+                for part in lacking:
+                    self._missing(part, join(path, part.key), source, (*within, choice.only))
+                return BAD
         whole, bracket, _ = path.partition("[")
         flag = f"--{whole.replace('_', '-')}"
         # An element of a list has no flag; the list has one, for JSON.
         way = f"within {flag}" if bracket else f"as {flag}"
-        hint = f"it has no default; give it in a file, in code, or {way}"
-        if one.setting.secret:
+        variable = f"as {variable_of(self.env, path)}, " if self.env and not bracket else ""
+        hint = f"it has no default; give it in a file, in code, {variable}or {way}"
+        if isinstance(choice, Choice) and choice.only is None:
+            tags = ", ".join(self.schema.alternatives(choice))
+            hint = f"it has no default; choose one with {join(path, TAG_KEY)}: {tags}"
+        if secret:
             from treadle_config.secret_problems import where_to_give
 
             hint = where_to_give(path, self.env, left_out=source is not None)
@@ -356,12 +412,17 @@ class Build:
         except Exception as error:  # noqa: BLE001  # validators, converters, __attrs_post_init__
             self.problems += diagnose(fields, node, path, given, (), error=error)
             return BAD
-        for one in fields.unconverted_links:
+        for one in fields.factories:
+            if one.key not in given:
+                check_made(one, fields.cls, getattr(made, one.name), join(path, one.key))
+        fields.seen_without(given)
+        for one in fields.computed:
             if one.key in given:
                 continue
             value = getattr(made, one.name)
-            if not one.plan.accepts(value):
-                self._bad(join(path, one.key), Node(value, LINK), one.plan.expected)
+            if not fits(one.plan, value):
+                source = DEFAULT if one.link is None else LINK
+                self._bad(join(path, one.key), Node(value, source), one.plan.expected)
                 made = BAD
         return made
 
@@ -372,7 +433,7 @@ class Build:
             return self._value(one.given, child, path)
         if isinstance(child.content, Computed):
             if self._trace:
-                self.sources[path] = child.source
+                self._note(path, child.source, child.content.value)
             return child.content.value
         # A converter that does not say what it takes gets the declared type where the value
         # has it, and otherwise what was written.
@@ -386,6 +447,8 @@ class Build:
             one.converted(raw, None)
         except Exception as error:  # noqa: BLE001  # the user's converter
             return self._bad(path, child, one.plan.expected, reason(error))
+        if self._trace:
+            self._note(path, child.source, raw)
         return raw
 
     def _note_defaults(
@@ -402,47 +465,6 @@ class Build:
             if not (isinstance(one.plan.mapping, Choice) and one.plan.mapping.accepts(value)):
                 self.values[below] = value
 
-    def _unknown(self, cls: type, choice: Choice, key: str, child: Node, path: str) -> None:
-        where = join(path, key)
-        hint = ""
-        suggests = may_suggest(self.problems)
-        for other in self.schema.planned_classes(choice) if suggests else ():
-            if other.cls is not cls and key in other:
-                chosen = choosing(path, tag_of(other.cls), _first_source(child))
-                hint = f"{key} is a field of {other.cls.__name__}; choose it with {chosen}"
-                break
-        hint = hint or (self._meant(cls, key, child, path) if suggests else "")
-        wanted = f"a field of {cls.__name__}"
-        if self.schema.fields_of(cls).has_secrets and is_null(child.content):
-            # A lone text where a mapping is wanted, as in `{hunter2}`, was meant as a value.
-            where, key = join(path, MASK), MASK
-            hint = hint if hint.startswith("did you mean ") else ""
-        self.problems.append(Problem(where, _first_source(child), repr(key), wanted, hint))
-
-    def _meant(self, cls: type, key: str, child: Node, path: str) -> str:
-        """What an unknown key was probably meant to be."""
-        fields, where = self.schema.fields_of(cls), join(path, key)
-        # What it lies within was found, so that is not what was meant.
-        known = [
-            one
-            for one in known_paths(self.schema, self.root)
-            if not where.startswith((f"{one}.", f"{one}["))
-        ]
-        best = nearest_path(where, known)
-        in_code = _first_source(child).kind in ("code", "layer")
-        if not in_code and "." in key and key.partition(".")[0] in fields:
-            inner = (best or where).removeprefix(f"{path}.")
-            steps = [f"`{one}:`" for one in (inner if "." in inner else key).split(".")]
-            return f"write it nested, {' and below it '.join(steps)}; dotted keys are for code"
-        own = nearest(key, fields)
-        return did_you_mean(best if own is None else join(path, own))
-
     def _bad(self, path: str, node: Node, expected: str, hint: str = "") -> Any:
-        self.problems.append(Problem(path, node.source, shown(node.content), expected, hint))
+        self.problems.append(Problem(path, node.source, shown(as_written(node)), expected, hint))
         return BAD
-
-
-def _first_source(node: Node) -> Source:
-    while isinstance(node.content, dict) and node.content:
-        node = next(iter(node.content.values()))
-    return node.source

@@ -14,10 +14,7 @@ from treadle_config.merge import Merge
 from treadle_config.plans import Choice
 from treadle_config.schema import Schema
 from treadle_config.tags import TAG_KEY
-from treadle_config.tree import DEFAULT, LINK, Computed, Node, join
-
-BAD: Any = object()
-"""Stands for a value that could not be built; its problem is reported already."""
+from treadle_config.tree import BAD, DEFAULT, LINK, Computed, Node, join
 
 
 class ClassDefaults:
@@ -67,6 +64,9 @@ class ClassDefaults:
             if TAG_KEY in node.content and chosen is not one.linked.cls:
                 return node
             unset = {fields[key].name for key in bad | failed.keys()}
+            if choice.tag_key is not None:
+                content = {TAG_KEY: Node(one.linked.cls, DEFAULT), **node.content}
+                node = Node(content, node.source)
             return self._with_links(one.linked, node, earlier, unset, path)
         return node if node.replaces else self.over_computed(one, node, earlier, path)
 
@@ -81,12 +81,15 @@ class ClassDefaults:
         except Exception:  # noqa: BLE001  # with an earlier field bad; that one is reported
             return node
         below = value_tree(self._schema, one.plan, default, DEFAULT, sparse=True)
-        return self._merge.merge(one.given, below, node, path, one.setting.merge) or node
+        # As layers said it, since what they say of a part lies over what is in the default; a
+        # link that has failed is marked only in what was merged.
+        said = [node] if self._problems else self._merge.late.get(path, [node])
+        return self._merge.merge(one.given, said, path, one.setting.merge, below=below) or node
 
     def _with_links(
         self, linked: Linked, node: Node, earlier: Any, unset: set[str], path: str
     ) -> Node:
-        content = {TAG_KEY: Node(linked.cls, DEFAULT), **node.content}
+        content = dict(node.content)
         for key, link in linked.links.items():
             below = join(path, key)
             if key in content:

@@ -1,5 +1,6 @@
 """`Codecs`: how values of each type are read and written, in an object that the user holds."""
 
+import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,15 +11,14 @@ from treadle_config.foreign import Foreign
 from treadle_config.leaves import hook_leaf
 from treadle_config.plans import Leaf
 from treadle_config.schema import Schema
-from treadle_config.shortcut import Reader, Shortcut
+from treadle_config.secret_values import hiding
+from treadle_config.shortcut import UNREAD, Reader, Shortcut
 from treadle_config.tree import Source, nodes_of
 
 if TYPE_CHECKING:
     from cattrs import Converter
 
 T = TypeVar("T")
-
-_UNREAD: Any = object()
 
 
 class Codecs:
@@ -42,9 +42,14 @@ class Codecs:
     Args:
         converter: A cattrs converter whose hooks are used for types that are not built in. It
             is copied. Without one, a plain one is made when the first such type is met.
+
+    Raises:
+        TypeError: It is no converter.
     """
 
     def __init__(self, converter: "Converter | None" = None) -> None:
+        if converter is not None and not hasattr(type(converter), "structure"):
+            raise TypeError(f"Codecs({converter!r}): give a cattrs converter, or nothing")
         self._converter = converter
         self._hooks: dict[type, Leaf] = {}
         self._schema = Schema(self._hooks, Foreign(converter, self))
@@ -55,6 +60,11 @@ class Codecs:
     def schema(self) -> Schema:
         """The plans made so far; for this package's own use."""
         return self._schema
+
+    @property
+    def shortcut(self) -> Shortcut:
+        """The quick way to read what is planned; for this package's own use."""
+        return self._shortcut
 
     def register(
         self, type: type[T], encode: Callable[[T], Any], decode: Callable[[Any], T]
@@ -69,6 +79,9 @@ class Codecs:
 
         Returns:
             The codecs themselves, for chaining.
+
+        Raises:
+            TypeError: The type is no class, or one of the functions is none.
         """
         self._hooks[type] = hook_leaf(type, encode, decode)
         # Plans made before may hold another way to read the type.
@@ -88,20 +101,21 @@ class Codecs:
             ConfigError: It does not fit; every problem at once.
             SchemaError: Nothing reads such a type.
         """
-        read = self._readers.get(type)
-        if read is None:
-            plan = self._schema.of_type(type)
-            read = self._shortcut.reader(plan)
-            if self._schema.has_secrets:
-                read = _unread  # only the whole pass lets them hide themselves
-            self._readers[type] = read
-        made: Any
         try:
+            read = self._readers.get(type)
+        except TypeError:  # it cannot be hashed
+            raise SchemaError(f"nothing reads the type {type!r}; give a type") from None
+        if read is None:
+            read = self._readers[type] = self._shortcut.reader(self._schema.of_type(type))
+        made: T = UNREAD
+        with contextlib.suppress(Exception):  # whatever it is, the whole pass says it better
             made = read(value)
-        except Exception:  # noqa: BLE001  # whatever it is, the whole pass says it better
-            made = _UNREAD
-        # Not in the `except`: what was raised there may quote a secret, and would be told as well.
-        return self._decoded(value, type) if made is _UNREAD else made
+        # Not in an `except`: what was raised there may quote a secret, and would be told as well.
+        if made is UNREAD:
+            return self._decoded(value, type)
+        if self._schema.has_secrets:
+            made = hiding(self._schema, self._schema.of_type(type), made)
+        return made
 
     def _decoded(self, value: Any, type: type[T]) -> T:
         plan = self._schema.of_type(type)
@@ -127,7 +141,3 @@ class Codecs:
         if not plan.accepts(value):
             raise SchemaError(f"{value!r} is no {plan.expected}, the type to write it as")
         return encoded(self._schema, plan, value)
-
-
-def _unread(_value: Any) -> Any:
-    return _UNREAD

@@ -1,11 +1,12 @@
 """`run_cli`: a program of one function, whose config comes from the command line."""
 
 import contextlib
+import functools
 import inspect
 import os
 import sys
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import FrameType
 from typing import Any, TextIO, TypeVar
 
@@ -13,9 +14,9 @@ from treadle_config.arguments import Arguments
 from treadle_config.build import Build
 from treadle_config.codecs import Codecs
 from treadle_config.dump import json_text
-from treadle_config.errors import ConfigError, MissingExtra, Problem, SchemaError
+from treadle_config.errors import ConfigError, DumpError, MissingExtra, Problem, SchemaError
 from treadle_config.fields import is_class
-from treadle_config.layers import LayerLike, Precedence
+from treadle_config.layers import COMMAND_LINE_RANK, LayerLike, Precedence
 from treadle_config.resolution import Resolution
 from treadle_config.resolve import attempt
 from treadle_config.tree import Source
@@ -24,6 +25,7 @@ C = TypeVar("C")
 R = TypeVar("R")
 
 _HELP = ("-h", "--help", "--help=all")
+_PRINTED = ("resolved", "source", "provenance", "schema", "argv")
 _BROKEN_PIPE = 141
 """What a shell reports of a program that ended because nobody read on (128 and SIGPIPE's 13)."""
 
@@ -31,7 +33,7 @@ _BROKEN_PIPE = 141
 def run_cli(
     main: Callable[[C], R],
     *layers: LayerLike,
-    argv: Sequence[str] | None = None,
+    argv: Iterable[str] | None = None,
     prog: str | None = None,
     env: str | None = None,
     precedence: Precedence = "code_over_file",
@@ -65,18 +67,29 @@ def run_cli(
         codecs: As for `load`.
 
     Returns:
-        What `main` returns.
+        What `main` returns; for an exit code, write `sys.exit(run_cli(main))`.
 
     Raises:
-        SchemaError: The class cannot serve as a schema, or `main` has no annotation.
+        SchemaError: The class cannot serve as a schema, or `main` has no annotation, or wants more
+            than a config.
+        TypeError: `main` is nothing to call with a config.
         SystemExit: As above.
     """
     frame = sys._getframe(1)  # noqa: SLF001  # whose locals an annotation of main may name
+    if not callable(main):
+        raise TypeError(f"run_cli({main!r}): give the function to call with the config")
+    if is_class(main):
+        raise TypeError(
+            f"run_cli({main.__name__}): give a function that takes one; for the config alone, "
+            f"load({main.__name__}, argv=sys.argv[1:])"
+        )
     cls = _config_class(main, frame)
     name = prog or os.path.basename(sys.argv[0])  # noqa: PTH119  # text, not a path to open
     words = sys.argv[1:] if argv is None else argv
+    if isinstance(words, Iterator):
+        words = list(words)  # they may be read twice
 
-    def tried(layers: Sequence[LayerLike], words: Sequence[str]) -> tuple[Build, Arguments]:
+    def tried(layers: Sequence[LayerLike], words: Iterable[str]) -> tuple[Build, Arguments]:
         return attempt(
             cls,
             layers,
@@ -108,12 +121,19 @@ def run_cli(
             wrong = [one for one in build.problems if one.source is not None]
             _complain(missing or (f"\n{ConfigError(wrong)}\n" if wrong else ""))
             raise SystemExit(0)
+        wanted = options.get("print_config", "") or "resolved"
+        if wanted not in _PRINTED:
+            source = Source("cli", "--print-config", order=(COMMAND_LINE_RANK, 0))
+            expected = f"one of {', '.join(_PRINTED)}"
+            build.problems.append(Problem("", source, wanted, expected))
         if build.problems:
             raise ConfigError(build.problems)  # noqa: TRY301  # said as all others are
         if "print_config" in options:
-            resolution = Resolution[C](build, precedence)
-            _answer(_printed(build, resolution, options["print_config"] or "resolved"), name)
+            _answer(_printed(build, Resolution[C](build, precedence), wanted), name)
             raise SystemExit(0)
+    except DumpError as error:
+        _complain(f"{name}: {error}\n")
+        raise SystemExit(1) from None
     except (ConfigError, MissingExtra) as error:
         _complain(f"{name}: {error}\n{name} --help lists every setting\n")
         raise SystemExit(2) from None
@@ -121,7 +141,7 @@ def run_cli(
     return main(config)
 
 
-def _help_words(words: Sequence[str]) -> list[str]:
+def _help_words(words: Iterable[str]) -> list[str]:
     pairs = zip(("", *words), words, strict=False)
     return [word for before, word in pairs if word in _HELP or (word == "all" and before in _HELP)]
 
@@ -146,16 +166,12 @@ def _printed(build: Build, resolution: Resolution[Any], wanted: str) -> str:
 
         from treadle_config.to_argv import to_argv
 
-        return f"{shlex.join(to_argv(build.schema, build.root, build.made))}\n"
+        return f"{shlex.join(to_argv(build.schema, build.root, build.made, build.values))}\n"
     if wanted == "provenance":
         return resolution.explain()
     if wanted == "source":
         return json_text(resolution.dump("source"), _encoding(sys.stdout))
-    if wanted == "resolved":
-        return json_text(resolution.dump("resolved"), _encoding(sys.stdout))
-    source = Source("cli", "--print-config")
-    expected = "one of resolved, source, provenance, schema, argv"
-    raise ConfigError([Problem("", source, wanted, expected)])
+    return json_text(resolution.dump("resolved"), _encoding(sys.stdout))
 
 
 def _answer(text: str, prog: str) -> None:
@@ -205,8 +221,14 @@ def _config_class(main: Callable[[C], Any], frame: FrameType) -> type[C]:
         raise SchemaError(
             f"{name} says no config class; annotate its parameter, as in `def main(config: Config)`"
         )
+    for one in parameters[1:]:
+        if one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD):
+            raise SchemaError(
+                f"{name} wants {one.name!r} as well, and is called with the config alone; give it "
+                "a default"
+            )
     try:
-        hints = typing.get_type_hints(main, localns=frame.f_locals)
+        hints = typing.get_type_hints(_annotated(main), localns=frame.f_locals)
     except (NameError, TypeError) as error:
         raise SchemaError(f"the annotation of {name} cannot be read ({error})") from error
     cls = hints[parameters[0].name]
@@ -214,6 +236,18 @@ def _config_class(main: Callable[[C], Any], frame: FrameType) -> type[C]:
         raise SchemaError(f"{name} takes {cls!r}; annotate it with an attrs class or a dataclass")
     found: type[C] = cls
     return found
+
+
+def _annotated(main: Callable[..., Any]) -> Callable[..., Any]:
+    """The function that has the annotations of what is called."""
+    called: Any = main
+    while isinstance(called, functools.partial):
+        called = called.func
+    if isinstance(called, type):
+        called = getattr(called, "__init__")  # noqa: B009  # of the class, not of an instance
+    elif not inspect.isroutine(called):
+        called = type(called).__call__
+    return typing.cast("Callable[..., Any]", called)
 
 
 def _summary(main: Callable[..., Any]) -> str:

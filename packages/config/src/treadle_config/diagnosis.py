@@ -56,7 +56,7 @@ def diagnose(
         # __attrs_post_init__, __post_init__, or a constructor of the user's own.
         name = fields.cls.__name__
         where = node.source if path else None
-        wanted = f"values that make a {name}"
+        wanted = f"a valid {name}"
         problems.append(
             Problem(path or name, where, "values that it refuses", wanted, reason(error))
         )

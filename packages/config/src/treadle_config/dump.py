@@ -1,5 +1,6 @@
 """`dump`: a config as plain values, or as a file."""
 
+import contextlib
 import importlib
 import os
 import re
@@ -9,8 +10,9 @@ from typing import Any
 from treadle_config.codecs import Codecs
 from treadle_config.dump_header import Header
 from treadle_config.encode import encoded
-from treadle_config.errors import MissingExtra, TreadleConfigError
+from treadle_config.errors import DumpError, MissingExtra
 from treadle_config.files import JSON_SUFFIXES, YAML_SUFFIXES
+from treadle_config.given import planned
 
 _SAFE_TEXT = re.compile(r"[A-Za-z_/][A-Za-z0-9_/.-]*")
 _WORDS_OF_YAML = frozenset(
@@ -36,20 +38,21 @@ def dump(
         Dicts, lists, text, numbers, bools and None, with every field in it, links included,
         secrets not. The key `treadle-config` is there where a dict or a list of
         `setting(merge="append")` lacks entries of its default: it names those that are `whole`,
-        so that reading adds nothing; and where secrets are not as their defaults: it names those
+        so that reading adds nothing; where a text would be read as another type of its union,
+        under `text`; and where secrets are not as their defaults: it names those
         under `secret`, so that reading asks for them.
 
     Raises:
         MissingExtra: YAML was asked for and PyYAML is not installed.
+        TypeError: The config is none, or the path.
         SchemaError: A field's type cannot be written.
-        TreadleConfigError: The suffix is none of those.
+        DumpError: The suffix is none of those, or the folder is not there.
         OSError: The file cannot be written; what was there before still is.
     """
     # Imported here, as many programs never write one.
-    from treadle_config.header_paths import added_to
+    from treadle_config.header_paths import added_to, texts_in
 
-    schema = (codecs or Codecs()).schema
-    root = schema.root(type(config))
+    schema, root = planned(config, codecs)
     values: dict[str, Any] = encoded(schema, root, config)
     secret: list[str] = []
     if schema.has_secrets:
@@ -57,7 +60,8 @@ def dump(
 
         secret += left_out(schema, root, config, "")
     whole = [*added_to(schema, root, values, values)]
-    values |= Header(whole=whole, secret=secret).written()
+    text = [*texts_in(schema, root, config, values)]
+    values |= Header(whole=whole, secret=secret, text=text).written()
     if path is not None:
         write(path, values)
     return values
@@ -84,7 +88,7 @@ def yaml_text(values: Any) -> str:
 
     Raises:
         MissingExtra: PyYAML is not installed.
-        TreadleConfigError: A text is one that YAML cannot hold.
+        DumpError: A text is one that YAML cannot hold.
     """
     try:
         yaml: Any = importlib.import_module("yaml")
@@ -99,7 +103,7 @@ def yaml_text(values: Any) -> str:
 
     def text(dumper: Any, value: str) -> Any:
         if any("\ud800" <= character <= "\udfff" for character in value):
-            raise TreadleConfigError(
+            raise DumpError(
                 f"{value!r} holds half a surrogate, as a file name that is no UTF-8 does, and "
                 "YAML has no way to write it; write a .json file"
             )
@@ -117,11 +121,14 @@ def write(name: str | os.PathLike[str], values: dict[str, Any]) -> None:
 
     Raises:
         MissingExtra: YAML was asked for and PyYAML is not installed.
-        TreadleConfigError: The suffix is none that is known.
+        TypeError: It is no path.
+        DumpError: The suffix is none that is known, or the folder is not there.
         OSError: The file cannot be written; what was there before still is.
     """
     from pathlib import Path
 
+    if not isinstance(name, str | os.PathLike):
+        raise TypeError(f"{name!r} is no path to write to: give one such as 'run.json'")
     path = Path(name)
     suffix = path.suffix.lower()
     if suffix in JSON_SUFFIXES:
@@ -129,14 +136,21 @@ def write(name: str | os.PathLike[str], values: dict[str, Any]) -> None:
     elif suffix in YAML_SUFFIXES:
         text = yaml_text(values)
     else:
-        raise TreadleConfigError(
-            f"{path} has the suffix {suffix!r}; a config is written as .json, .yaml or .yml"
+        raise DumpError(
+            f"{os.fspath(name) or repr('')} has the suffix {suffix!r}; a config is written as .json, .yaml or .yml"
         )
+    if not path.parent.is_dir():
+        raise DumpError(f"{path} cannot be written: {path.parent} is no folder; make it first")
     # Beside the file, so that the last step is one move within one file system.
     beside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
     try:
         beside.write_text(text, encoding="utf-8")
         beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
+    except OSError as error:
+        # Of the file that was asked for, not of the one beside it.
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    except ValueError:  # a NUL within
+        raise DumpError(f"{str(path)!r} is a path that no file can have") from None
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            beside.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from treadle_config.tree import Node, Source, is_null, join, shown
 HEADER = "treadle-config"
 PRECEDENCES = ("code_over_file", "file_over_code")
 
-_KEYS = ("precedence", "linked", "whole", "secret")
+_KEYS = ("precedence", "linked", "whole", "text", "secret")
 
 
 class Header:
@@ -26,10 +26,11 @@ class Header:
         linked: The paths of values that links gave. Where a link gives the same when the dump
             is read, it follows on; otherwise somebody changed the value, and it is kept.
         whole: The paths of dicts and lists that are complete, so that nothing weaker is added.
+        text: The paths of texts that would be read as another type of a union, such as a path.
         secret: The paths of secrets that are left out, and have to be given again.
     """
 
-    __slots__ = ("linked", "precedence", "secret", "whole")
+    __slots__ = ("linked", "precedence", "secret", "text", "whole")
 
     def __init__(
         self,
@@ -37,10 +38,12 @@ class Header:
         linked: Sequence[str] = (),
         whole: Sequence[str] = (),
         secret: Sequence[str] = (),
+        text: Sequence[str] = (),
     ) -> None:
         self.precedence = precedence
         self.linked = linked
         self.whole = whole
+        self.text = text
         self.secret = secret
 
     def written(self) -> dict[str, Any]:
@@ -48,6 +51,7 @@ class Header:
         said: dict[str, Any] = {"precedence": self.precedence} if self.precedence else {}
         said |= {"linked": list(self.linked)} if self.linked else {}
         said |= {"whole": list(self.whole)} if self.whole else {}
+        said |= {"text": list(self.text)} if self.text else {}
         said |= {"secret": list(self.secret)} if self.secret else {}
         return {HEADER: said} if said else {}
 
@@ -86,7 +90,7 @@ def read_header(node: Node, problems: list[Problem]) -> Header:
             wanted = f"one of {', '.join(_KEYS)}"
             problems.append(Problem(path, child.source, repr(str(key)), wanted, hint))
         elif key == "precedence":
-            if content in PRECEDENCES:
+            if isinstance(content, str) and content in PRECEDENCES:
                 said[key] = str(content)
                 continue
             wanted = f"one of {', '.join(PRECEDENCES)}"

@@ -9,21 +9,23 @@ from treadle_config.build import Build
 from treadle_config.dump_header import HEADER, DumpLayer, read_header
 from treadle_config.errors import Problem
 from treadle_config.flatten import flat, same
-from treadle_config.plans import Plan
+from treadle_config.paths import locate
+from treadle_config.plans import Choice, Plan
 from treadle_config.schema import Schema
-from treadle_config.tree import Node, join
+from treadle_config.tree import Computed, Node, join
 
 
 def read_dumps(
     schema: Schema, root: Plan, nodes: Sequence[Node], problems: list[Problem]
 ) -> list[Node]:
     """Put the headers of layers to effect, where they have one."""
-    return [
-        _read(schema, root, node, nodes, problems)
-        if isinstance(node.content, dict) and HEADER in node.content
-        else node
-        for node in nodes
-    ]
+    found = list(nodes)
+    for at, node in enumerate(nodes):
+        if isinstance(node.content, dict) and HEADER in node.content:
+            read = found[at] = _read(schema, root, node, nodes, problems)
+            if isinstance(read, DumpLayer) and read.header.secret:
+                found[:at] = _given_whole(schema, root, found[:at], read.header.secret)
+    return found
 
 
 def _read(
@@ -34,6 +36,8 @@ def _read(
     whole = Node(content, node.source)
     if header.whole:
         whole = _completed(whole, "", header.whole)
+    if header.text:
+        whole = _as_text(whole, "", header.text)
     given: list[Node] = []
     if header.secret:
         # Imported here: few dumps leave anything out.
@@ -45,6 +49,28 @@ def _read(
     if header.linked and not node.source.must_win:
         whole = _without(whole, "", _still_linked(schema, root, whole, given, header.linked))
     return DumpLayer(whole.content, whole.source, header)
+
+
+def _given_whole(
+    schema: Schema, root: Plan, layers: Sequence[Node], secret: Iterable[str]
+) -> list[Node]:
+    """Weaker layers, of which the first to give a dict or a list again gives the whole of it."""
+    # Imported here: few dumps leave anything out.
+    from treadle_config.secret_dumps import given_elsewhere
+
+    found = list(layers)
+    for path in secret:
+        place = locate(schema, root, path.split("."), str)
+        if place is None or any(isinstance(plan.mapping, Choice) for plan in place.plans):
+            continue
+        for at, node in enumerate(found):
+            if given_elsewhere([node], [path]):
+                made = _completed(node, "", [path])
+                if isinstance(node, DumpLayer):
+                    made = DumpLayer(made.content, made.source, node.header)
+                found[at] = made
+                break
+    return found
 
 
 def _still_linked(
@@ -95,6 +121,22 @@ def _without(node: Node, path: str, paths: Collection[str]) -> Node:
     return node
 
 
+def _as_text(node: Node, path: str, texts: Collection[str]) -> Node:
+    """A tree in which some texts are taken as they are."""
+    content = node.content
+    if isinstance(content, dict):
+        content = {key: _as_text(child, join(path, key), texts) for key, child in content.items()}
+    elif isinstance(content, list):
+        content = [
+            _as_text(child, f"{path}[{index}]", texts) for index, child in enumerate(content)
+        ]
+    elif isinstance(content, str) and path in texts:
+        content = Computed(str(content))
+    else:
+        return node
+    return Node(content, node.source, replaces=node.replaces)
+
+
 def _completed(node: Node, path: str, whole: Collection[str]) -> Node:
     """A tree in which some dicts and lists replace what is weaker."""
     content = node.content
@@ -104,6 +146,6 @@ def _completed(node: Node, path: str, whole: Collection[str]) -> Node:
         content = [
             _completed(child, f"{path}[{index}]", whole) for index, child in enumerate(content)
         ]
-    else:
+    elif path not in whole:
         return node
     return Node(content, node.source, replaces=node.replaces or path in whole)

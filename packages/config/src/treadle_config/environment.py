@@ -4,11 +4,11 @@ import os
 from collections.abc import Sequence
 
 from treadle_config.errors import Problem
-from treadle_config.merge import Merge
 from treadle_config.paths import Located, known_paths, locate
 from treadle_config.plans import Plan
 from treadle_config.schema import Schema
-from treadle_config.suggestions import may_suggest, nearest_path
+from treadle_config.suggestions import did_you_mean, may_suggest, nearest_path
+from treadle_config.text_layer import TextLayer
 from treadle_config.tree import Node, Source, Verbatim
 
 
@@ -19,13 +19,13 @@ def environment_layer(
     *,
     rank: int,
     problems: list[Problem],
-) -> Node | None:
+) -> list[Node]:
     """Read every variable with the prefix; one that names no field is a problem.
 
-    Names match whatever their case; two underscores go one level down.
+    Behind the prefix, names match whatever their case; two underscores go one level down.
     """
-    merge = Merge(schema, problems, over_defaults=False, root=root)
-    layer: Node | None = None
+    layer = TextLayer(schema, problems)
+    given: dict[str, str] = {}
     # In alphabetical order, so that a variable for a whole tree goes before one for a part.
     for index, name in enumerate(sorted(os.environ)):
         if not name.startswith(prefix) or name == prefix:
@@ -38,13 +38,22 @@ def environment_layer(
             best = None
             if may_suggest(problems):
                 best = nearest_path(path, known_paths(schema, root))
-            meant = prefix + best.upper().replace(".", "__") if best else None
-            hint = f"did you mean {meant}?" if meant else f"{prefix} begins only settings"
+            meant = did_you_mean(variable_of(prefix, best) if best else None)
+            hint = meant or f"{prefix} begins only settings"
             problems.append(Problem(path, source, repr(name), "the name of a field", hint))
             continue
-        node = found.node(Verbatim(os.environ[name]), source)
-        layer = merge.merge(root, layer, node, "")
-    return layer
+        other = given.setdefault(found.path, name)
+        if other != name:
+            hint = f"both {other} and {name} say it; remove one of the two"
+            problems.append(Problem(found.path, source, "a second", "one value", hint))
+            continue
+        layer.say(found, Verbatim(os.environ[name]), source)
+    return layer.nodes
+
+
+def variable_of(prefix: str, path: str) -> str:
+    """The variable that sets a path."""
+    return f"{prefix}{path.upper().replace('.', '__')}"
 
 
 def _underscored(schema: Schema, root: Plan, names: Sequence[str]) -> Located | None:

@@ -10,7 +10,7 @@ from treadle_config.errors import UnknownPath
 from treadle_config.layers import ORDERS
 from treadle_config.plans import Choice
 from treadle_config.resolution_dump import is_said
-from treadle_config.tree import Node, Source, join
+from treadle_config.tree import Node, Source, join, printable
 
 _WIDEST_VALUE = 40
 
@@ -30,8 +30,8 @@ def as_text(value: Any) -> str:
     if isinstance(value, set | frozenset):
         return f"[{', '.join(sorted(map(as_text, value)))}]"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{key}: {as_text(child)}' for key, child in value.items())}}}"
-    return str(value)
+        return f"{{{', '.join(f'{as_text(key)}: {as_text(one)}' for key, one in value.items())}}}"
+    return printable(str(value))
 
 
 def explanation(
@@ -57,19 +57,28 @@ def explanation(
         for path, source in _sources_in(layer, ""):
             said.setdefault(path, []).append(source)
     added = set(_added_to(build, build.made, ""))
+    dropped, gone = _dropped(build, values)
     rows = []
     for path, value in values.items():
         source = source_of(path)
         notes = []
         if is_said(source) and path not in added:
             # Layers have a number each; of those that said something, the winner is the last.
-            weaker = [one for one in said.get(path, ()) if one.order[0] != source.order[0]]
-            notes += [f"over {', '.join(map(str, reversed(weaker)))}"] if weaker else []
+            weaker = [
+                str(one)
+                for one in _sources_of(said, path, value)
+                if one.order[0] != source.order[0]
+            ]
+            notes += [f"over {', '.join(dict.fromkeys(reversed(weaker)))}"] if weaker else []
+        elif path in dropped:
+            notes.append(f"instead of {dropped[path]}")
+        if path in gone:
+            notes.append(f"drops {gone[path]}")
         if path in build.defaults.overridden and source.kind != "link":
             notes.append("instead of its link")
         reads = _inputs(build, path, source_of) if source.kind == "link" else ""
         note = f" ({'; '.join(notes)})" if notes else ""
-        rows.append((path, as_text(value), f"{source}{reads}{note}"))
+        rows.append((printable(path), as_text(value), f"{source}{reads}{note}"))
     return explained(_title(build, precedence), rows)
 
 
@@ -111,6 +120,36 @@ def _inputs(build: Build, path: str, source_of: Callable[[str], Source]) -> str:
         except UnknownPath:
             texts.append(one)
     return f" from {', '.join(texts)}" if texts else ""
+
+
+def _sources_of(said: Mapping[str, Sequence[Source]], path: str, value: Any) -> Sequence[Source]:
+    """What layers said of a value, the weakest first; of a mapping, what they said within."""
+    if not isinstance(value, dict):
+        return said.get(path, ())
+    inside = [
+        one
+        for below, sources in said.items()
+        for one in sources
+        if below == path or below.startswith(f"{path}.")
+    ]
+    return sorted(inside, key=lambda one: one.order)
+
+
+def _dropped(build: Build, values: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
+    """What layers said in vain, since others chose another class.
+
+    By path, for each value that has another source now; and by the path of the tag, for all that
+    the chosen class has no field for.
+    """
+    found: dict[str, str] = {}
+    gone: dict[str, list[str]] = {}
+    for path, one in build.dropped.items():
+        said = f"{build.said(path, one.node)} of {one.node.source}"
+        if path in values:
+            found[path] = said
+        else:
+            gone.setdefault(one.tag_path, []).append(f"{path} = {said}")
+    return found, {path: ", ".join(said) for path, said in gone.items()}
 
 
 def _sources_in(node: Node, path: str) -> Iterator[tuple[str, Source]]:

@@ -2,7 +2,7 @@
 
 import inspect
 import typing
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +28,10 @@ class Field:
         key: Its name in a config (for attrs its alias: `_lr` is `lr`).
         type: As it is annotated; may be text.
         default: Its default where that is a value, else `NOTHING`.
-        factory: Makes its default from an instance that has the earlier fields, if anything does.
-        computed: Whether the factory looks at the instance.
+        factory: Makes its default, if anything does.
+        computed: Whether the factory is given an instance, with the earlier fields.
         attribute: What attrs knows of it; `None` in a dataclass.
+        converter: What attrs puts a given value through, if anything.
         plan: What its value is; set by the schema.
         given: What is decoded for it: another plan where a converter says what it takes.
         default_node: The tree of a default that is a value, once it has been asked for.
@@ -46,7 +47,7 @@ class Field:
         key: str,
         type: Any,
         default: Any,
-        factory: Callable[[Any], Any] | None,
+        factory: Callable[..., Any] | None,
         computed: bool,  # noqa: FBT001  # made in two places, both here
         attribute: "attrs.Attribute[Any] | None",
         setting: Setting,
@@ -60,6 +61,7 @@ class Field:
         self.factory = factory
         self.computed = computed
         self.attribute = attribute
+        self.converter: Any = None if attribute is None else attribute.converter
         self.setting = setting
         self.link = link
         self.linked = linked
@@ -72,19 +74,14 @@ class Field:
         return self.default is NOTHING and self.factory is None
 
     @property
-    def converter(self) -> Any:
-        """What attrs puts a given value through, if anything."""
-        return None if self.attribute is None else self.attribute.converter
-
-    @property
     def is_plain(self) -> bool:
-        """Whether it is one scalar and nothing more: no null, link, converter or secret."""
+        """Whether it is a scalar and nothing more: no link, converter or secret."""
         return (
             self.given is self.plan
             and self.plan.is_scalar
-            and not self.plan.optional
-            and len(self.plan.leaves) == 1
+            and not self.plan.is_open
             and self.link is None
+            and self.linked is None
             and self.converter is None
             and not self.setting.secret
         )
@@ -108,7 +105,9 @@ class Field:
 
     def default_in(self, instance: Any) -> Any:
         """Make the default, which may look at an instance's earlier fields; else `NOTHING`."""
-        return self.default if self.factory is None else self.factory(instance)
+        if self.factory is None:
+            return self.default
+        return self.factory(instance) if self.computed else self.factory()
 
     def converted(self, value: Any, instance: Any) -> Any:
         """Put a value through the converter, as the constructor would."""
@@ -129,7 +128,9 @@ class Fields(dict[str, Field]):
         decoders: How the fields that are plain scalars are read, by key; most fields are.
         others: The fields that are not, in order.
         required: The plain scalars that have no default.
-        unconverted_links: The fields whose link gives the value as it is.
+        factories: The fields whose factory gives the value as it is, till each has once been seen
+            to give what it should.
+        computed: The fields whose link or decorated default gives the value as it is.
         has_secrets: Whether any of them is secret.
     """
 
@@ -139,21 +140,28 @@ class Fields(dict[str, Field]):
         self.decoders: dict[str, Callable[[Any], Any]] = {}
         self.others: list[Field] = []
         self.required: list[Field] = []
-        self.unconverted_links: list[Field] = []
+        self.factories: list[Field] = []
+        self.computed: list[Field] = []
         self.has_secrets = False
 
     def sort_out(self) -> None:
         """Find what every load asks for, once each field has its plan."""
         for key, one in self.items():
             if one.is_plain:
-                self.decoders[key] = one.plan.leaves[0].decode
+                self.decoders[key] = one.plan.read
                 if one.required:
                     self.required.append(one)
             else:
                 self.others.append(one)
-            if one.link is not None and one.converter is None:
-                self.unconverted_links.append(one)
+            if one.factory is not None and one.converter is None and one.linked is None:
+                (self.computed if one.computed else self.factories).append(one)
             self.has_secrets = self.has_secrets or one.setting.secret
+
+    def seen_without(self, given: Container[str]) -> None:
+        """Note that the factories of fields that were not given have made what they should."""
+        left = [one for one in self.factories if one.key in given]
+        if len(left) < len(self.factories):
+            self.factories = left
 
 
 def is_class(candidate: Any) -> bool:
@@ -271,7 +279,7 @@ def _of_attrs(one: "attrs.Attribute[Any]") -> Field:
     computed = False
     if isinstance(default, attrs.Factory):  # type: ignore[arg-type]  # a class, typed as a function
         computed = default.takes_self
-        factory = default.factory if computed else _without_instance(default.factory)
+        factory = default.factory
         default = NOTHING
     metadata = one.metadata
     return Field(
@@ -292,11 +300,7 @@ def _of_dataclass(one: "dataclasses.Field[Any]") -> Field:
     import dataclasses
 
     default = NOTHING if one.default is dataclasses.MISSING else one.default
-    made = one.default_factory
-    factory = None if made is dataclasses.MISSING else _without_instance(made)
+    made: Any = one.default_factory
+    factory = None if made is dataclasses.MISSING else made
     metadata = setting_of(one.metadata)
     return Field(one.name, one.name, one.type, default, factory, False, None, metadata, None, None)
-
-
-def _without_instance(factory: Callable[[], Any]) -> Callable[[Any], Any]:
-    return lambda _instance: factory()

@@ -95,7 +95,7 @@ class Foreign:
         def encode(value: Any) -> Any:
             return _plain(self._converter.unstructure(value, unstructure_as=declared), name)
 
-        return Leaf(name, decode, accepts, encode)
+        return Leaf(name, decode, accepts, encode, is_whole=True)
 
     @functools.cached_property
     def _converter(self) -> "Converter":

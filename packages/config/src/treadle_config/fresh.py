@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-from treadle_config.fields import declared_by, is_class, is_unchangeable
+from treadle_config.fields import Field, declared_by, is_class, is_unchangeable
 
 
 def refresher(value: Any) -> Callable[[], Any]:
@@ -21,6 +21,13 @@ def refresher(value: Any) -> Callable[[], Any]:
         return lambda: type(value)({key: part() for key, part in entries.items()})
     items = [refresher(part) for part in value]
     return lambda: type(value)(part() for part in items)
+
+
+def default_anew(field: Field) -> Any:
+    """The default of a field, made anew."""
+    if field.refresh is None:
+        field.refresh = refresher(field.default)
+    return field.refresh()
 
 
 def _instance(value: Any) -> Callable[[], Any]:

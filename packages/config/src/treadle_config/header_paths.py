@@ -1,10 +1,11 @@
-"""The paths that the header of a dump names: what follows links, and what is complete."""
+"""The paths that the header of a dump names: what follows links, is complete, or is text."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from treadle_config.generics import bare
 from treadle_config.instances import gives, is_default
+from treadle_config.leaves import is_ambiguous
 from treadle_config.merge import Merge
 from treadle_config.plans import Choice, Dictionary, Plan
 from treadle_config.schema import Schema
@@ -38,6 +39,35 @@ def following(schema: Schema, plan: Plan, value: Any, path: str) -> Iterator[str
             yield from following(schema, sequence.plan_at(index), item, f"{path}[{index}]")
 
 
+def texts_in(schema: Schema, plan: Plan, value: Any, written: Any, path: str = "") -> Iterator[str]:
+    """The paths of texts that would be read back as another type of a union, such as a path.
+
+    Args:
+        schema: Where classes are planned.
+        plan: What the value is.
+        value: The value.
+        written: What is dumped of it.
+        path: Where it stands.
+    """
+    mapping, sequence = plan.mapping, plan.sequence
+    if isinstance(value, str):
+        if is_ambiguous(plan, value):
+            yield path
+    elif isinstance(mapping, Choice) and mapping.accepts(value) and isinstance(written, dict):
+        for key, field in schema.fields_in(mapping, type(value)).items():
+            if key in written and field.given is field.plan:
+                inner, below = getattr(value, field.name), join(path, key)
+                yield from texts_in(schema, field.plan, inner, written[key], below)
+    elif isinstance(mapping, Dictionary) and isinstance(value, dict) and isinstance(written, dict):
+        for name, child in value.items():
+            key = str(mapping.key.encode(name))
+            if key in written:
+                yield from texts_in(schema, mapping.value, child, written[key], join(path, key))
+    elif sequence is not None and isinstance(value, list | tuple) and isinstance(written, list):
+        for index, (item, inner) in enumerate(zip(value, written, strict=False)):
+            yield from texts_in(schema, sequence.plan_at(index), item, inner, f"{path}[{index}]")
+
+
 def added_to(schema: Schema, root: Plan, written: Any, full: Any) -> Iterator[str]:
     """The paths of dicts and lists to which reading a dump would add entries of the defaults.
 
@@ -48,7 +78,7 @@ def added_to(schema: Schema, root: Plan, written: Any, full: Any) -> Iterator[st
         full: All that could be.
     """
     reading = _Reading(schema)
-    merged = reading.merge.merge(root, None, nodes_of(written, Source("file")), "")
+    merged = reading.merge.merge(root, [nodes_of(written, Source("file"))], "")
     if merged is not None:
         yield from reading.added(root, merged, full, "")
 
@@ -58,7 +88,7 @@ class _Reading:
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
-        self.merge = Merge(schema, [], over_defaults=True)
+        self.merge = Merge(schema, [])
 
     def added(
         self, plan: Plan, node: Node, full: Any, path: str, rule: MergeRule | None = None
@@ -82,6 +112,11 @@ class _Reading:
             for key in content.keys() & full.keys():
                 below = join(path, key)
                 yield from self.added(mapping.value, content[key], full[key], below)
+        elif isinstance(content, dict) and isinstance(full, dict) and plan.is_open:
+            if not content.keys() <= full.keys():
+                yield path
+            for key in content.keys() & full.keys():
+                yield from self.added(plan, content[key], full[key], join(path, key))
         elif isinstance(content, list) and isinstance(full, list) and sequence is not None:
             more = len(content) - len(full)
             if rule == "append" and more:

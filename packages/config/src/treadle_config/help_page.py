@@ -10,7 +10,7 @@ from treadle_config.fields import Field
 from treadle_config.flags import flag_of
 from treadle_config.generics import bare
 from treadle_config.plans import Choice, Plan
-from treadle_config.schema_page import Declarations, type_text
+from treadle_config.schema_page import Declarations, choices_within
 from treadle_config.secret_values import Hidden
 from treadle_config.tags import tag_of
 from treadle_config.tree import DEFAULT, MASK, join
@@ -36,7 +36,9 @@ def help_page(build: Build, prog: str, doc: str, *, every_subtype: bool) -> str:
     """
     page = _Page(build, every_subtype=every_subtype)
     rows = list(page.rows(build.root, "", ()))
-    more = "; all: with what is not chosen" if page.has_others else ""
+    unseen = {"what is not chosen": page.has_others, "what lists and dicts hold": page.has_held}
+    said = " and ".join(one for one, is_there in unseen.items() if is_there)
+    more = f"; all: with {said}" if said else ""
     rows += [
         _Row("--config", "FILE", "", "read settings from this file; may be given again"),
         _Row(
@@ -62,6 +64,7 @@ def help_page(build: Build, prog: str, doc: str, *, every_subtype: bool) -> str:
 class _Page:
     def __init__(self, build: Build, *, every_subtype: bool) -> None:
         self.has_others = False
+        self.has_held = False
         self._build = build
         self._every_subtype = every_subtype
         self._docs = FieldDocs()
@@ -80,7 +83,8 @@ class _Page:
             doc = field.setting.help or self._docs.of(bare(cls), field.name)
             inner = field.plan.mapping
             if not isinstance(inner, Choice):
-                yield _Row(flag_of(below), type_text(field.plan), self._value(field, below), doc)
+                yield _Row(flag_of(below), field.plan.expected, self._value(field, below), doc)
+                yield from self._held(field.plan, below, (*within, cls))
                 continue
             tags = schema.alternatives(inner)
             absent = values.get(below, True) is None
@@ -88,9 +92,11 @@ class _Page:
                 tag_path = join(below, inner.tag_key)
                 kinds = "|".join(tags)
                 value = self._value(field, below) if absent else self._tag(inner, field, tag_path)
+                if field.plan.optional and not absent:
+                    value += f", null with --no-{flag_of(below)[2:]}"
                 yield _Row(flag_of(tag_path), kinds, value, doc)
             elif absent:
-                yield _Row(flag_of(below), type_text(field.plan), self._value(field, below), doc)
+                yield _Row(flag_of(below), field.plan.expected, self._value(field, below), doc)
             if not absent:
                 yield from self.rows(field.plan, below, (*within, cls))
             if absent or len(tags) > 1:
@@ -119,6 +125,19 @@ class _Page:
                 value = f"= {one.default} (default)" if one.is_value else one.default
                 yield _Row(f"  {flag_of(one.path)}", one.type, value, one.doc)
 
+    def _held(self, plan: Plan, path: str, within: tuple[type, ...]) -> Iterator[_Row]:
+        """The rows of the objects that a list or a dict holds."""
+        declarations = Declarations(self._build.schema, self._docs)
+        for below, choice in choices_within(plan, path):
+            self.has_held = True
+            if self._every_subtype:
+                yield _Row("", value=f"each {choice.expected} of {flag_of(path)}:")
+                secret = self._hides(path)
+                for one in declarations.of_choice(choice, below, within, secret=secret):
+                    kind = f"{one.type} [{one.subtype}]" if one.subtype else one.type
+                    value = f"= {one.default} (default)" if one.is_value else one.default
+                    yield _Row(f"  {flag_of(one.path)}", kind, value, one.doc)
+
     def _tag(self, choice: Choice, field: Field, path: str) -> str:
         chosen = self._build.values.get(path)
         if chosen is None and not field.computed and not field.required:
@@ -132,8 +151,14 @@ class _Page:
         source = self._build.sources.get(path)
         if path in self._build.values:
             value = self._build.values[path]
-            said = as_text(Hidden(value) if self._hides(path) else value)
-            return f"= {said} ({source})"
+            hides = self._hides(path)
+            said = as_text(Hidden(value) if hides else value)
+            sources = [str(source)]
+            if isinstance(value, dict) and not hides:
+                # What a stronger layer says of a dict lies over what weaker ones do.
+                inside = (self._build.sources.get(join(path, key)) for key in value)
+                sources = [*map(str, filter(None, inside))] or sources
+            return f"= {said} ({', '.join(dict.fromkeys(sources))})"
         if source is not None:
             return f"not right ({source})"
         return "required" if field.required else "default"

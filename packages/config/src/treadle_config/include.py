@@ -62,8 +62,9 @@ class Files:
             raise
         except Unreadable as error:
             self._read.append(name)
-            source, got = source_at(error.line), error.got or "something else"
-            self._problems.append(Problem(error.path, source, got, error.expected, error.hint))
+            source = source_at(error.line)
+            problem = Problem(error.path, source, error.got, error.expected, error.hint)
+            self._problems.append(problem)
             return []
         self._read.append(name)
         named = node.content.pop(INCLUDE, None) if self._includes else None

@@ -27,7 +27,8 @@ def read_json(text: str, source_at: Callable[[int], Source]) -> Node:
     try:
         found: Node = decoder.decode(text)
     except json.JSONDecodeError as error:
-        raise Unreadable(error.msg[0].lower() + error.msg[1:], error.lineno) from None
+        said = f"{error.msg[0].lower()}{error.msg[1:]} at column {error.colno}"
+        raise Unreadable(said, error.lineno) from None
     if decoder.twice is not None:
         entries, key, first, line = decoder.twice
         path = join(_path_to(entries, found, "") or "", key)

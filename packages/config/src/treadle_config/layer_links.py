@@ -7,7 +7,6 @@ stood; then the layers are merged again. So a link's value wins and loses as a p
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from treadle_config.class_defaults import BAD
 from treadle_config.diagnosis import link_failed
 from treadle_config.errors import Problem
 from treadle_config.fields import is_class
@@ -19,7 +18,7 @@ from treadle_config.paths import known_paths, locate
 from treadle_config.plans import Choice, Plan
 from treadle_config.schema import Schema
 from treadle_config.suggestions import did_you_mean, nearest_path
-from treadle_config.tree import Computed, Node, Source, join, nodes_of, shown
+from treadle_config.tree import BAD, Computed, Node, Source, join, nodes_of, shown
 
 if TYPE_CHECKING:
     from treadle_config.build import Build
@@ -204,7 +203,7 @@ def _node_of(schema: Schema, plan: Plan, value: Any, source: Source) -> Node:
 
 def _unknown(one: Pending, unknown: Unknown) -> Problem:
     got = f"a link that reads {unknown.path!r}"
-    return Problem(one.path, one.node.source, got, "a link to fields that there are", unknown.hint)
+    return Problem(one.path, one.node.source, got, "a link to fields of the config", unknown.hint)
 
 
 def _circle(circle: tuple[Pending, ...], behind: _Behind) -> Problem:

@@ -11,8 +11,7 @@ from treadle_config.environment import environment_layer
 from treadle_config.errors import Problem
 from treadle_config.include import INCLUDE, Files
 from treadle_config.instances import value_tree
-from treadle_config.paths import locate
-from treadle_config.plans import Plan
+from treadle_config.plans import Choice, Plan
 from treadle_config.schema import Schema
 from treadle_config.tree import Node, Source, nodes_of
 from treadle_config.value import Value
@@ -23,6 +22,7 @@ ORDERS: dict[str, tuple[str, ...]] = {
     "code_over_file": ("default", "file", "env", "code", "cli"),
     "file_over_code": ("default", "code", "file", "env", "cli"),
 }
+_KINDS = frozenset({*ORDERS["code_over_file"], "link"})
 COMMAND_LINE_RANK = 1_000_000
 """Above every layer that can be given, whose number is not known when argv is read."""
 
@@ -60,8 +60,17 @@ def layer(
             something else.
 
     Raises:
-        ValueError: `at` is neither.
+        ValueError: `at` is neither, or the name is empty or that of a kind of layer, such as `file`.
+        TypeError: The name is no text, or `must_win` is no bool.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"layer({name!r}, ...): give a name, then a mapping of values")
+    if not isinstance(must_win, bool):
+        raise TypeError(f"layer({name!r}, must_win={must_win!r}): it is True or False")
+    if not name.strip() or name in _KINDS:
+        raise ValueError(
+            f"layer({name!r}, ...): a name tells it from all other layers, such as 'cluster'"
+        )
     if at not in ("file", "code"):
         raise ValueError(f'layer(at={at!r}): a layer stands at="file" or at="code"')
     return Layer(name, values, at, must_win=must_win)
@@ -97,16 +106,28 @@ def check_layers(
     Where the schema has secrets, what is no layer is not shown: it may hold one.
 
     Raises:
-        TypeError: A layer is neither a path, a mapping, an instance of the class, nor a `layer`.
-        ValueError: The precedence is unknown, or the prefix is empty.
+        TypeError: A layer is neither a path, a mapping, an instance of the class, nor a `layer`,
+            or the prefix is no text.
+        ValueError: The precedence is unknown, the prefix is empty, or two layers have one name.
     """
-    if precedence not in ORDERS:
+    if not isinstance(precedence, str) or precedence not in ORDERS:
         raise ValueError(f"precedence={precedence!r} is unknown; it is one of {', '.join(ORDERS)}")
+    if env is not None and not isinstance(env, str):
+        raise TypeError(f"env={env!r}: give the prefix of the variables to read, such as 'APP_'")
     if env == "":
         raise ValueError("env='' would read every variable there is; give a prefix such as 'APP_'")
     bare = typing.get_origin(cls) or cls
+    names: set[str] = set()
     for one in given:
+        if isinstance(one, Layer):
+            if one.name in names:
+                raise ValueError(
+                    f"two layers are named {one.name!r}; give one of them another name"
+                )
+            names.add(one.name)
         if not isinstance(one, str | os.PathLike | Mapping | Layer) and type(one) is not bare:
+            if type(getattr(one, "config", None)) is bare:
+                raise TypeError(f"a {type(one).__name__} is no layer: give its .config")
             said = f"an object of type {type(one).__name__}" if has_secrets else repr(one)
             raise TypeError(
                 f"{said} is no layer: give a path, a mapping, an instance of {cls.__name__}, "
@@ -121,7 +142,7 @@ def read_layers(
     precedence: Precedence,
     env: str | None,
     *,
-    site: Source,
+    frame: FrameType,
     problems: list[Problem],
 ) -> list[Node]:
     """Read every layer, the weakest first; named ones stand above the others of their rank.
@@ -132,7 +153,7 @@ def read_layers(
         given: The layers, as `load` takes them.
         precedence: The policy.
         env: The prefix of environment variables, if they are to be read.
-        site: The line of code that mappings are attributed to.
+        frame: What gives them; mappings are attributed to its line.
         problems: Where to put what is wrong.
 
     Raises:
@@ -144,11 +165,13 @@ def read_layers(
         ordered[one.at if isinstance(one, Layer) else at].append(one)
     found: list[Node | None] = []
     ranks = itertools.count(1)
-    files = Files(ranks, problems, includes=locate(schema, root, [INCLUDE], str) is None)
+    of_root = root.mapping.classes[0] if isinstance(root.mapping, Choice) else None
+    includes = of_root is None or INCLUDE not in schema.fields_of(of_root)
+    files = Files(ranks, problems, includes=includes)
     for kind in ORDERS[precedence]:
         if kind == "env" and env is not None:
             rank = next(ranks)
-            found.append(environment_layer(schema, root, env, rank=rank, problems=problems))
+            found += environment_layer(schema, root, env, rank=rank, problems=problems)
         for one in ordered.get(kind, ()):
             if isinstance(one, str | os.PathLike):
                 found += files.read(one)
@@ -158,6 +181,7 @@ def read_layers(
                 source = Source("layer", one.name, must_win=must_win, order=order, at=at)
                 found.append(nodes_of(one.values, source))
             else:
+                site = site_of(frame)
                 source = site.replaced(order=(next(ranks), site.line))
                 mapping = isinstance(one, Mapping)
                 found.append(

@@ -7,9 +7,18 @@ from typing import Any
 
 from treadle_config import scalars
 from treadle_config.errors import SchemaError
-from treadle_config.plans import Leaf
+from treadle_config.plans import Leaf, Plan
 from treadle_config.scalars import Mismatch, decode_anything
-from treadle_config.tree import Plain, Verbatim, is_null, is_quoted, shown
+from treadle_config.tree import (
+    DEEPEST,
+    Plain,
+    Source,
+    Verbatim,
+    is_null,
+    is_quoted,
+    shown,
+    too_deep,
+)
 
 
 def is_int(value: Any) -> bool:
@@ -28,15 +37,17 @@ BOOL = Leaf("bool", scalars.decode_bool, is_a(bool), is_bool=True)
 STR = Leaf("str", scalars.decode_str, is_a(str), is_text=True)
 
 
-def _written(value: Any) -> Any:
+def _written(value: Any, levels: int = 0) -> Any:
     """A value of no declared type, if a file can hold what is equal to it."""
+    if levels > DEEPEST:
+        raise too_deep(Source("code"))
     what, way = shown(value), "declare its type"
     if isinstance(value, dict):
         if all(isinstance(key, str) for key in value):
-            return {str.__str__(key): _written(child) for key, child in value.items()}
+            return {str.__str__(key): _written(child, levels + 1) for key, child in value.items()}
         what = "a mapping with keys that are not text"
     elif isinstance(value, list):
-        return [_written(child) for child in value]
+        return [_written(child, levels + 1) for child in value]
     elif value is None or isinstance(value, bool):
         return value
     for kind in (str, int, float):
@@ -50,7 +61,7 @@ def _written(value: Any) -> Any:
     )
 
 
-ANYTHING = Leaf("any value", decode_anything, lambda _value: True, _written)
+ANYTHING = Leaf("any value", decode_anything, lambda _value: True, _written, is_open=True)
 
 _OWN = (INT, FLOAT, BOOL, STR, ANYTHING)
 
@@ -61,6 +72,8 @@ BOOL_BESIDE_NUMBER = Leaf("bool", scalars.decode_bool_word, is_a(bool), is_bool=
 
 def union_of(found: list[Leaf]) -> tuple[Leaf, ...]:
     """Put what takes less text before what takes more: numbers, bools, others, str."""
+    # The text of a date is one of a datetime as well, and every text is one of a path.
+    found.sort(key=lambda leaf: (leaf.expected.endswith("Path"), leaf.expected != "date"))
     numbers = INT in found or FLOAT in found
     both = INT in found and FLOAT in found
     # Written as text, they are quoted in a file as a str is.
@@ -76,6 +89,16 @@ def union_of(found: list[Leaf]) -> tuple[Leaf, ...]:
     kept = [leaf for leaf in found if text is STR or leaf not in others]
     pairs = sorted((ranked.get(leaf, (3, leaf)) for leaf in kept), key=lambda pair: pair[0])
     return tuple(leaf for _, leaf in pairs)
+
+
+def is_ambiguous(plan: Plan, value: Any) -> bool:
+    """Whether a value is a text that would be read as another type of its union, such as a path."""
+    if type(value) is not str or not plan.is_text or plan.leaves[-1] is STR:
+        return False
+    try:
+        return type(plan.decode(value)) is not str
+    except Mismatch:
+        return False
 
 
 def _text_of_kinds(found: list[Leaf]) -> Leaf:
@@ -108,8 +131,11 @@ def literal_leaf(options: tuple[Any, ...]) -> Leaf:
     def decode(content: Any) -> Any:
         quoted = is_quoted(content) and content in options
         for option in options:
-            text = isinstance(option, str)
-            if option == content if text or quoted else _decodes_to(option, content):
+            if isinstance(option, str) or quoted:
+                fits = isinstance(content, str) and option == content
+            else:
+                fits = _decodes_to(option, content)
+            if fits:
                 return option
         raise Mismatch
 
@@ -129,12 +155,17 @@ def literal_leaf(options: tuple[Any, ...]) -> Leaf:
 
 def hook_leaf(cls: type, encode: Callable[[Any], Any], decode: Callable[[Any], Any]) -> Leaf:
     """A type that the user registered: text as it was written, all else as python has it."""
+    if not isinstance(cls, type):
+        raise TypeError(f"register({cls!r}, ...): give a class, then how to encode and decode it")
+    for name, function in (("encode", encode), ("decode", decode)):
+        if not callable(function):
+            raise TypeError(f"register({cls.__name__}, {name}={function!r}): give a function")
 
     def read(content: Any) -> Any:
         text = isinstance(content, Plain | Verbatim)
         return decode(str(content) if text else decode_anything(content))
 
-    return Leaf(cls.__name__, reading(cls, read), is_a(cls), encode)
+    return Leaf(cls.__name__, reading(cls, read), is_a(cls), encode, is_whole=True)
 
 
 def reason(error: BaseException) -> str:
@@ -164,12 +195,13 @@ def reading(cls: type, read: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def enum_leaf(cls: type[enum.Enum]) -> Leaf:
     """A member of an enum, by name, else by value; it is written by name."""
+    members = dict(cls.__members__)
 
     def decode(content: Any) -> enum.Enum:
         if isinstance(content, cls):
             return content
-        if isinstance(content, str) and content in cls.__members__:
-            return cls.__members__[content]
+        if isinstance(content, str) and content in members:
+            return members[content]
         for member in cls:
             value = str(member.value) if isinstance(content, str) else member.value
             same_kind = isinstance(content, str) or type(value) is type(content)
@@ -177,7 +209,7 @@ def enum_leaf(cls: type[enum.Enum]) -> Leaf:
                 return member
         raise Mismatch
 
-    said = (member_text(name, member.value) for name, member in cls.__members__.items())
+    said = (member_text(name, member.value) for name, member in members.items())
     return Leaf("one of " + ", ".join(said), decode, is_a(cls), lambda member: member.name)
 
 
@@ -204,7 +236,7 @@ def _decodes_to(option: Any, content: Any) -> bool:
     elif isinstance(option, int):
         leaf = INT
     else:  # bytes: nothing writes them
-        return bool(content == option)
+        return isinstance(content, bytes) and content == option
     try:
         return bool(leaf.decode(content) == option)
     except Mismatch:

@@ -1,6 +1,9 @@
 """Whether the links of a schema can work, told before any value is read."""
 
+import math
 from collections.abc import Callable
+from inspect import CO_VARARGS
+from types import FunctionType
 
 from treadle_config.errors import SchemaError
 from treadle_config.fields import Field, Fields
@@ -47,6 +50,17 @@ def check_links(fields: Fields, field: Field, path: str, fields_of: FieldsOf) ->
 def _check_link(fields: Fields, field: Field, link: Link, path: str, fields_of: FieldsOf) -> None:
     by_name = {one.name: one for one in fields.values()}
     names = list(by_name)
+    code = getattr(link.compute, "__code__", None)
+    if code is not None and isinstance(link.compute, FunctionType):
+        wanted = code.co_argcount - len(link.compute.__defaults__ or ())
+        takes_more = code.co_flags & CO_VARARGS
+        if not wanted <= len(link.paths) <= (math.inf if takes_more else code.co_argcount):
+            taken = "1 value" if wanted == 1 else f"{wanted} values"
+            paths = "1 path" if len(link.paths) == 1 else f"{len(link.paths)} paths"
+            raise SchemaError(
+                f"{path}: the function of the link takes {taken}, and the link has {paths}; "
+                "write link(fn, path, ...), a path for each"
+            )
     for target in link.paths:
         first, *rest = target.split(".")
         if first not in by_name:

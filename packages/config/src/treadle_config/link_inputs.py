@@ -5,12 +5,12 @@ Nothing is read but what a link asks for, so that one field of an object may fol
 
 from typing import TYPE_CHECKING, Any
 
-from treadle_config.class_defaults import BAD
 from treadle_config.fields import Field, is_class
 from treadle_config.link_places import Place, Places, Unknown, is_over_computed
 from treadle_config.links import Link
+from treadle_config.plans import Choice
 from treadle_config.tags import TAG_KEY
-from treadle_config.tree import DEFAULT, LINK, Computed, Node
+from treadle_config.tree import BAD, DEFAULT, LINK, Computed, Node
 
 if TYPE_CHECKING:
     from treadle_config.build import Build
@@ -81,7 +81,10 @@ class Inputs:
         if links := self._places.links_into(place):
             assert field.linked is not None
             assert place.owner is not None
-            content = {TAG_KEY: Node(field.linked.cls, DEFAULT), **node.content}
+            content = dict(node.content)
+            choice = field.plan.mapping
+            if isinstance(choice, Choice) and choice.tag_key is not None:
+                content = {TAG_KEY: Node(field.linked.cls, DEFAULT), **content}
             for key, link in links.items():
                 content[key] = Node(Computed(self._computed(link, place.owner)), LINK)
             return Node(content, node.source)

@@ -102,7 +102,7 @@ class Places:
 
     def __init__(self, schema: Schema, root: Plan, tree: Node, below: Mapping[str, Node]) -> None:
         self._schema = schema
-        self._merge = Merge(schema, [], over_defaults=True)
+        self._merge = Merge(schema, [])
         self._root = Place("", None, None, root, tree, is_given=True)
         self._root_plan = root
         self._hidden: set[str] = set()

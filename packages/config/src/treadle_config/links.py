@@ -147,6 +147,8 @@ def linked(cls: Callable[..., T], /, **links: Any) -> T:
     Raises:
         TypeError: Something else than a bare `link(fn, path, ...)` was given for a field.
     """
+    if not callable(cls):
+        raise TypeError(f"linked({cls!r}): give a class, then a link for each field that follows")
     found = {}
     for name, declared in links.items():
         one = link_of(getattr(declared, "metadata", {}))

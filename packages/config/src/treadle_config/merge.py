@@ -1,30 +1,23 @@
 """Merging layers, the weaker below the stronger, by the plan of what is merged."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from treadle_config.errors import Problem
+from treadle_config.expansion import expanded
 from treadle_config.fields import Field, Fields
-from treadle_config.inline import may_be_scalar, read_inline
 from treadle_config.instances import default_tree, value_tree
+from treadle_config.layering import shows_through
 from treadle_config.links import Linked
 from treadle_config.list_edits import ListEdits
-from treadle_config.paths import choosing
-from treadle_config.plans import Choice, Dictionary, Items, Plan
+from treadle_config.list_merge import ListMerge
+from treadle_config.must_win import MustWin
+from treadle_config.plans import Choice, Dictionary, Plan
 from treadle_config.schema import Schema
 from treadle_config.secret_values import Withheld
 from treadle_config.settings import Merge as MergeRule
-from treadle_config.tree import (
-    DEFAULT,
-    MASK,
-    Node,
-    Unreadable,
-    Verbatim,
-    is_null,
-    join,
-    shown,
-    within,
-)
+from treadle_config.subtypes import Dropped, Subtypes
+from treadle_config.tree import DEFAULT, Node, join, shown
 
 _NO_FIELDS = Fields(object, ())
 
@@ -32,300 +25,242 @@ _NO_FIELDS = Fields(object, ())
 class Merge:
     """Merges nodes by plan.
 
-    `over_defaults` is true between layers, where a default instance lies below them all.
-    Within one layer (the flags of one argv) nothing lies below.
+    What all layers say of a place is merged at once, so that the class that stands there is known
+    before anything below it is merged.
+
+    Attributes:
+        dropped: What layers said of classes that are chosen no more, by dotted path.
+        must_win: Told of what takes the place of what.
+        late: What layers said of fields whose default is made only when all is built, by path.
+
+    Args:
+        schema: Where classes are planned.
+        problems: Where to put what is wrong.
+        root: The plan of the config, if problems are told.
     """
 
     def __init__(
-        self,
-        schema: Schema,
-        problems: list[Problem],
-        *,
-        over_defaults: bool,
-        root: Plan | None = None,
+        self, schema: Schema, problems: list[Problem], *, root: Plan | None = None
     ) -> None:
         self._schema = schema
-        self._root = root  # what problems are of, if they are told
         self._problems = problems
-        self._over_defaults = over_defaults
-        self._unknown = False  # whether what is merged lies below a default that is not made yet
-        self._linked: Linked | None = None
+        self.must_win = MustWin(schema, root, problems)
+        self.dropped: dict[str, Dropped] = {}
+        self._subtypes = Subtypes(schema, self.must_win, problems, self.dropped)
+        self.late: dict[str, Sequence[Node]] = {}
+        self._unknown = False  # whether what is merged lies over a default that is not made yet
 
     def merge(
-        self, plan: Plan, low: Node | None, high: Node, path: str, rule: MergeRule | None = None
+        self,
+        plan: Plan,
+        said: Sequence[Node],
+        path: str,
+        rule: MergeRule | None = None,
+        *,
+        below: Node | None = None,
+        linked: Linked | None = None,
     ) -> Node | None:
-        """Lay a stronger node over a weaker one; a node that cannot be read is reported."""
-        mapping, sequence = plan.mapping, plan.sequence
-        if type(high.content) is Withheld:
-            # A weaker layer may have been given it again; a default is not what it was.
-            return high if low is None or low.source.kind == "default" else low
-        if not (plan.is_scalar or isinstance(high.content, dict)):
-            if isinstance(high.content, ListEdits) and sequence is not None:
-                return self._edited(sequence, low, high, path)
-            expanded = self._expand(plan, high, path)
-            if expanded is None:
-                return low
-            high = expanded
-        content = high.content
-        if mapping is not None and isinstance(content, dict):
-            below = low if low is not None and isinstance(low.content, dict) else None
-            if below is not None and (high.replaces or rule == "replace"):
-                self._overridden(below, high, path)
-                below = None
-            if isinstance(mapping, Choice):
-                return self._merge_class(mapping, below, high, path)
-            return self._merge_dictionary(mapping, below, high, path)
-        if sequence is not None and isinstance(content, list):
-            items = content
-            if not sequence.are_scalars:
-                merged = [
-                    self.merge(sequence.plan_at(index), None, item, f"{path}[{index}]")
-                    for index, item in enumerate(content)
-                ]
-                items = [item for item in merged if item is not None]
-            adds = rule == "append" and not high.replaces
-            if adds and low is not None and isinstance(low.content, list):
-                return Node([*low.content, *items], high.source)
-            high = Node(items, high.source, replaces=high.replaces)
-        if low is not None:
-            self._overridden(low, high, path)
-        return high
+        """Lay nodes over one another; a node that cannot be read is reported.
 
-    def _merge_class(self, choice: Choice, low: Node | None, high: Node, path: str) -> Node:
-        entries: dict[str, Node] = {} if low is None else dict(low.content)
-        linked, self._linked = self._linked, None
-        tag = choice.tag_key
-        old = new = self.class_in(choice, entries)
-        if tag in high.content:
-            new = self.class_in(choice, high.content)
-            if tag not in entries and (old is None or not self._over_defaults):
-                old = new
-            if new is not old and low is not None and old is not None and new is not None:
-                known = self._schema.fields_of(old)
-                gone = {key: node for key, node in entries.items() if key in known}
-                self._overridden(Node(gone, low.source), high, path)
-                entries = {key: node for key, node in entries.items() if key not in known}
-        fields = _NO_FIELDS if new is None else self._schema.fields_of(new)
-        plain = fields.decoders
-        if entries.keys() <= {tag} and high.content.keys() <= plain.keys():
-            # Nothing to merge: the first layer that says something of a class without parts.
-            entries.update(high.content)
-            return Node(entries, high.source, replaces=high.replaces or _replaces(low))
-        for key, child in _nested(high, fields):
-            below = entries.get(key)
-            if key in plain and (
-                below is None or not (below.source.must_win or isinstance(below.content, dict))
-            ):
-                entries[key] = child  # most are, and this is where time goes
-                continue
-            field = fields.get(key)
-            if field is None or key == tag:
-                if below is not None:
-                    self._overridden(below, child, join(path, key))
-                entries[key] = _merge_unplanned(below, child)
-                continue
-            late = field.computed or (
-                linked is not None and linked.cls is new and key in linked.links
+        Args:
+            plan: What the value is.
+            said: What layers say of it, the weakest first.
+            path: Where it stands.
+            rule: How the field wants it merged.
+            below: The default, which lies below all of it, if it may show through.
+            linked: The links into it, if there are any.
+
+        Returns:
+            All together; `None` where there is nothing.
+        """
+        said = self._readable(plan, said, path)
+        if not said:
+            return below
+        last = said[-1]
+        sequence, content = plan.sequence, last.content
+        if isinstance(content, dict) and (plan.mapping is not None or plan.is_open):
+            first = len(said) - 1  # of those that show through
+            while first and shows_through(said[first - 1], said[first], rule):
+                first -= 1
+            if first:
+                self.must_win.each(said[: first + 1], path, rule)
+            run = said[first:] if first else said
+            if first or run[0].replaces or rule == "replace" or not _is_mapping(below):
+                below = None
+            if isinstance(plan.mapping, Choice):
+                return self._merge_class(plan.mapping, run, below, path, linked)
+            return self._merge_entries(plan, run, below, path)
+        if sequence is not None and isinstance(content, list | ListEdits):
+            adds, unknown = rule == "append", self._unknown
+            if sequence.are_scalars and len(said) == 1 and below is None and type(content) is list:
+                return last
+            merging = ListMerge(
+                sequence, path, self._problems, self.must_win, adds=adds, unknown=unknown
             )
-            edits = isinstance(child.content, ListEdits)
-            if below is not None and type(below.content) is Withheld and not edits:
-                below = None
-            complete = (high.replaces or child.replaces) and not edits
-            if below is None and self._over_defaults and not complete:
-                below = self._default(field, edits=edits and not late)
-            if late:
-                merged = self._merge_computed(field, below, child, join(path, key))
-            else:
-                merged = self.merge(field.given, below, child, join(path, key), field.setting.merge)
-            if merged is not None:
-                entries[key] = merged
-        return Node(entries, high.source, replaces=high.replaces or _replaces(low))
+            return merging.merged(said, below, self.merge)
+        if len(said) > 1:
+            self.must_win.each(said, path)
+        return last
 
-    def _merge_computed(self, field: Field, low: Node | None, high: Node, path: str) -> Node | None:
-        """Merge what is given for a field whose default is made only after all layers."""
-        if low is None and self._over_defaults and isinstance(high.content, ListEdits):
-            return self._too_early(path, high)
-        before = self._unknown, self._linked
-        if field.linked is not None:
-            self._linked = field.linked
-        elif low is None or not low.replaces:
+    def class_in(self, choice: Choice, entries: Mapping[str, Node]) -> type | None:
+        """The class that a mapping's tag chooses, or the only one there is."""
+        return self._subtypes.class_in(choice, entries)
+
+    def _readable(self, plan: Plan, said: Sequence[Node], path: str) -> Sequence[Node]:
+        """Nodes, each as what it stands for; the last that a layer says where one is withheld."""
+        if len(said) == 1 and (plan.is_scalar or type(said[0].content) is dict):
+            return said
+        found: list[Node] = []
+        for node in said:
+            one: Node | None = node
+            edits = isinstance(node.content, ListEdits) and plan.sequence is not None
+            if not (plan.is_scalar or edits or isinstance(node.content, dict)):
+                one = expanded(self._schema, plan, node, path, self._problems)
+            if one is None or (found and type(one.content) is Withheld):
+                continue  # what is withheld was given again
+            if found and type(found[-1].content) is Withheld and not edits:
+                found.pop()
+            found.append(one)
+        return found
+
+    def _merge_class(
+        self,
+        choice: Choice,
+        run: Sequence[Node],
+        below: Node | None,
+        path: str,
+        linked: Linked | None,
+    ) -> Node:
+        cls = self._subtypes.chosen(choice, run, below)
+        fields = _NO_FIELDS if cls is None else self._schema.fields_of(cls)
+        plain, last = fields.decoders, run[-1]
+        default: Mapping[str, Node] = {} if below is None else below.content
+        replaces = any(node.replaces for node in run) or (below is not None and below.replaces)
+        if (
+            len(run) == 1
+            and default.keys() <= {choice.tag_key}
+            and last.content.keys() <= plain.keys()
+        ):
+            # Nothing to merge: the one layer that says something of a class without parts.
+            return Node({**default, **last.content}, last.source, replaces=replaces)
+        known = self._unknown
+        self._unknown = known and not run[0].replaces
+        default, said = self._subtypes.by_key(choice, run, default, fields, path)
+        entries = dict(default)
+        for key, nodes in said.items():
+            field, where = fields.get(key), join(path, key)
+            if key in plain:
+                if len(nodes) > 1:
+                    self.must_win.each(nodes, where)
+                entries[key] = nodes[-1]  # most are, and this is where time goes
+            elif field is None or key == choice.tag_key:
+                self.must_win.each(nodes, where)
+                entries[key] = _unplanned(nodes)
+            else:
+                # Of an instance, which says all of itself.
+                complete = run[0].replaces and nodes[0] is run[0].content.get(key)
+                late = field.computed or (
+                    linked is not None and linked.cls is cls and key in linked.links
+                )
+                merged = self._merge_field(
+                    field, nodes, default.get(key), where, complete=complete, late=late
+                )
+                if merged is not None:
+                    entries[key] = merged
+        self._unknown = known
+        return Node(entries, last.source, replaces=replaces)
+
+    def _merge_field(
+        self,
+        field: Field,
+        said: Sequence[Node],
+        below: Node | None,
+        path: str,
+        *,
+        complete: bool,
+        late: bool,
+    ) -> Node | None:
+        """Merge what is said of a field over its default.
+
+        Args:
+            field: The field.
+            said: What layers say of it.
+            below: What the default of the object around it says of it.
+            path: Where it stands.
+            complete: Whether the weakest of the layers says all of it.
+            late: Whether its default is made only after all layers.
+        """
+        edits = isinstance(said[0].content, ListEdits)
+        if type(said[0].content) is Withheld and len(said) > 1:
+            # What is given again for a dict or a list is the whole of what was left out.
+            edits = isinstance(said[1].content, ListEdits)
+            if not edits:
+                said, below = said[1:], None
+                complete = complete or not isinstance(field.given.mapping, Choice)
+        complete = (complete or said[0].replaces) and not edits
+        if below is None and not complete:
+            below = self._default(field, edits=edits and not late)
+        before = self._unknown
+        if late and field.linked is None and (below is None or not below.replaces):
+            # What is computed after all layers.
             self._unknown = True
-        merged = self.merge(field.given, low, high, path, field.setting.merge)
-        self._unknown, self._linked = before
+            self.late[path] = said
+        rule, linked = field.setting.merge, field.linked if late else None
+        merged = self.merge(field.given, said, path, rule, below=below, linked=linked)
+        self._unknown = before
         return merged
 
-    def _merge_dictionary(self, plan: Dictionary, low: Node | None, high: Node, path: str) -> Node:
-        entries: dict[str, Node] = {} if low is None else dict(low.content)
-        written: dict[Any, Any] = {}
-        for key, child in high.content.items():
-            text = plan.key_text(key)
-            if written.setdefault(text, key) is not key:
-                hint = f"{shown(written[text])} and {shown(key)} are one key"
-                where = join(path, text)
-                self._problems.append(Problem(where, child.source, "a second", "one value", hint))
-                continue
-            merged = self.merge(plan.value, entries.get(text), child, join(path, text))
+    def _merge_entries(
+        self, plan: Plan, run: Sequence[Node], below: Node | None, path: str
+    ) -> Node:
+        """Merge dicts, and mappings that stand where any value may."""
+        keys = plan.mapping if isinstance(plan.mapping, Dictionary) else None
+        inside = plan if keys is None else keys.value
+        default: Mapping[Any, Node] = {} if below is None else below.content
+        said: dict[Any, list[Node]] = {}
+        for node in run:
+            written: dict[Any, Any] = {}
+            for key, child in node.content.items():
+                text = key if keys is None else keys.key_text(key)
+                if written.setdefault(text, key) is not key:
+                    hint = f"{shown(written[text])} and {shown(key)} are one key"
+                    problem = Problem(join(path, text), child.source, "a second", "one value", hint)
+                    self._problems.append(problem)
+                else:
+                    said.setdefault(text, []).append(child)
+        entries = dict(default)
+        for text, nodes in said.items():
+            merged = self.merge(inside, nodes, join(path, text), below=default.get(text))
             if merged is not None:
                 entries[text] = merged
-        return Node(entries, high.source, replaces=high.replaces or _replaces(low))
-
-    def _edited(self, items: Items, low: Node | None, high: Node, path: str) -> Node | None:
-        """Make changes of a list; within one layer, those of a list it does not say are kept."""
-        edits: ListEdits = high.content
-        if not self._over_defaults:
-            if low is None:
-                return high
-            if isinstance(low.content, ListEdits):
-                return Node(ListEdits(low.content.changes + edits.changes), high.source)
-        elif low is None and self._unknown:
-            return self._too_early(path, high)
-        found: list[Node] = []
-        if low is not None and isinstance(low.content, list):
-            found += low.content
-        elif low is not None and not is_null(low.content):
-            hint = f"that is of {low.source}; give the whole list"
-            problem = Problem(path, high.source, shown(low.content), "a list to change", hint)
-            self._problems.append(problem)
-            return low
-        for index, change in edits.changes:
-            self._change(items, found, index, change, path)
-        edited = Node(found, high.source, replaces=low is not None and low.replaces)
-        if low is not None:
-            self._overridden(low, edited, path)
-        return edited
-
-    def _change(
-        self, items: Items, found: list[Node], index: int | None, change: Node, path: str
-    ) -> None:
-        if index is not None and not -len(found) <= index < len(found):
-            counted = "1 item" if len(found) == 1 else f"{len(found)} items"
-            hint = f"the list has {counted} here"
-            wanted = "the index of an item"
-            self._problems.append(
-                Problem(f"{path}[{index}]", change.source, str(index), wanted, hint)
-            )
-            return
-        at = len(found) if index is None else index % len(found)
-        below = None if index is None else found[at]
-        merged = self.merge(items.plan_at(at), below, change, f"{path}[{at}]")
-        if merged is not None:
-            found[at : at + 1] = [merged]
-
-    def _too_early(self, path: str, node: Node) -> Node | None:
-        hint = "its default is computed after all layers; give the whole list"
-        got = shown(node.content)
-        self._problems.append(Problem(path, node.source, got, "a whole list", hint))
-        return None
-
-    def class_in(self, choice: Choice, entries: dict[str, Node]) -> type | None:
-        """The class that a mapping's tag chooses, or the only one there is."""
-        tagged = entries.get(choice.tag_key) if choice.tag_key else None
-        return self._schema.class_of(choice, None if tagged is None else tagged.content)
+        replaces = any(node.replaces for node in run) or (below is not None and below.replaces)
+        return Node(entries, run[-1].source, replaces=replaces)
 
     def _default(self, field: Field, *, edits: bool) -> Node | None:
         """What lies below a field of which only a part is given."""
-        if field.plan.is_scalar:
+        if field.plan.is_scalar and not field.plan.is_open:
             return None
-        adds = field.setting.merge == "append" or isinstance(field.plan.mapping, Dictionary)
+        dictionary = isinstance(field.plan.mapping, Dictionary) or field.plan.is_open
+        adds = field.setting.merge == "append" or dictionary
         known = not (self._unknown or field.required or field.computed)
         if known and (adds or edits):
             return value_tree(self._schema, field.plan, field.default_in(None), DEFAULT)
         return default_tree(self._schema, field)
 
-    def _expand(self, plan: Plan, node: Node, path: str) -> Node | None:
-        """Read what stands for a container: JSON on the command line, an instance in code."""
-        content = node.content
-        if isinstance(content, Verbatim):
-            return self._expand_text(plan, node, path)
-        instance = isinstance(plan.mapping, Choice) and plan.mapping.accepts(content)
-        if instance or (plan.sequence is not None and isinstance(content, tuple | set | frozenset)):
-            return value_tree(self._schema, plan, content, node.source)
-        return node
 
-    def _expand_text(self, plan: Plan, node: Node, path: str) -> Node | None:
-        text = node.content
-        if text == "null" and plan.optional and not plan.is_text:
-            return Node(None, node.source)
-        opens = text.lstrip()[:1]
-        if (opens == "[" and plan.sequence is not None) or (
-            opens == "{" and plan.mapping is not None
-        ):
-            try:
-                return read_inline(text, node.source, yaml=not may_be_scalar(plan, text))
-            except Unreadable as error:
-                if not plan.leaves:
-                    where, got = within(path, error.path), error.got or shown(text)
-                    problem = Problem(where, node.source, got, error.expected, error.hint)
-                    self._problems.append(problem)
-                    return None
-        if plan.leaves:
-            return node
-        if plan.sequence is not None:
-            return Node([node], node.source)
-        assert plan.mapping is not None
-        expected = f"{plan.mapping.expected} as a JSON object"
-        choice = plan.mapping if isinstance(plan.mapping, Choice) else None
-        chosen = choice is not None and choice.tag_key and self._schema.class_of(choice, text)
-        hint = f"choose it with {choosing(path, text, node.source)}" if chosen else ""
-        self._problems.append(Problem(path, node.source, shown(text), expected, hint))
-        return None
-
-    def _overridden(self, low: Node, high: Node, path: str) -> None:
-        """Report values of a layer that must win, and did not."""
-        for below, node in _values(low, path):
-            if not node.source.must_win:
-                continue
-            same = node.source == high.source or str(node.content) == str(high.content)
-            if not same:
-                value = MASK if self._is_secret(below) else shown(node.content)
-                wanted = f"{value} of {node.source}, which must win"
-                hint = "remove one of the two"
-                self._problems.append(
-                    Problem(below, high.source, shown(high.content), wanted, hint)
-                )
-
-    def _is_secret(self, path: str) -> bool:
-        if self._root is None or not self._schema.has_secrets:
-            return False
-        from treadle_config.secret_places import place_of
-
-        place = place_of(self._schema, self._root, path)
-        # Under a name that nobody knows, a secret may have been meant.
-        return place.holds or place.known < len(path)
+def _is_mapping(node: Node | None) -> bool:
+    return node is not None and isinstance(node.content, dict)
 
 
-def _values(node: Node, path: str) -> Iterator[tuple[str, Node]]:
-    if isinstance(node.content, dict):
-        for key, child in node.content.items():
-            yield from _values(child, join(path, key))
-    else:
-        yield path, node
-
-
-def _nested(node: Node, fields: Mapping[str, Field]) -> Iterable[tuple[str, Node]]:
-    """The entries of a mapping; `{"data.root": …}` in code is `{"data": {"root": …}}`."""
-    if node.source.kind not in ("code", "layer"):
-        entries: dict[str, Node] = node.content
-        return entries.items()
-    nested = []
-    for key, child in node.content.items():
-        if "." in str(key) and key not in fields:
-            first, _, rest = str(key).partition(".")
-            nested.append((first, Node({rest: child}, node.source)))
-        else:
-            nested.append((key, child))
-    return nested
-
-
-def _merge_unplanned(low: Node | None, high: Node) -> Node:
-    """Merge below a class that is not chosen yet: mappings merge, all else replaces."""
-    if low is None or not isinstance(low.content, dict) or not isinstance(high.content, dict):
-        return high
-    merged = dict(low.content)
-    for key, child in high.content.items():
-        merged[key] = _merge_unplanned(merged.get(key), child)
-    return Node(merged, high.source, replaces=low.replaces)
-
-
-def _replaces(node: Node | None) -> bool:
-    return node is not None and node.replaces
+def _unplanned(said: Sequence[Node]) -> Node:
+    """Merge what no class says anything of: mappings merge, all else replaces."""
+    merged = said[0]
+    for high in said[1:]:
+        if not (isinstance(merged.content, dict) and isinstance(high.content, dict)):
+            merged = high
+            continue
+        entries = dict(merged.content)
+        for key, child in high.content.items():
+            entries[key] = _unplanned([entries[key], child]) if key in entries else child
+        merged = Node(entries, high.source, replaces=merged.replaces)
+    return merged

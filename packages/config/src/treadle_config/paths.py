@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from treadle_config.fields import Fields
 from treadle_config.leaves import STR
@@ -15,6 +15,10 @@ from treadle_config.tree import DEEPEST, Node, Source, join
 _TAG = Plan("a tag", leaves=(STR,))
 _ITEM = re.compile(r"\[(-?[0-9]{1,9})\]|\+$")
 """An index, which may count from the end, or one item more."""
+
+
+ChosenAt = Callable[[tuple[str | int | None, ...]], type | None]
+"""Knows the class at a place, if it is chosen."""
 
 
 class Located(NamedTuple):
@@ -50,21 +54,26 @@ class Located(NamedTuple):
         return _TAG in self.plans
 
     @property
+    def is_ambiguous(self) -> bool:
+        """Whether it is not one thing in all the classes that may stand there."""
+        return len({plan.expected for plan in self.plans if plan is not _TAG}) > 1
+
+    @property
     def expected(self) -> str:
         """What may stand there, for messages."""
         return " or ".join(dict.fromkeys(plan.expected for plan in self.plans))
 
-    def node(self, content: Any, source: Source, *, replaces: bool = False) -> Node:
-        """A layer that says just this one value."""
-        node = Node(content, source, replaces=replaces)
-        for key in reversed(self.keys):
-            content = {key: node} if isinstance(key, str) else ListEdits(((key, node),))
-            node = Node(content, source)
-        return node
-
     def one_more(self) -> "Located":
         """The place of one more item of a list that is here."""
         return _item(self, ONE_MORE)
+
+
+def nested(keys: Sequence[str | int | None], node: Node) -> Node:
+    """What says a node at some keys, and nothing else."""
+    for key in reversed(keys):
+        content = {key: node} if isinstance(key, str) else ListEdits(((key, node),))
+        node = Node(content, node.source)
+    return node
 
 
 def locate(
@@ -72,7 +81,9 @@ def locate(
     root: Plan,
     names: Sequence[str],
     normal: Callable[[str], str],
+    *,
     here: Located | None = None,
+    chosen: ChosenAt | None = None,
 ) -> Located | None:
     """Find the place that names mean; `None` where there is none.
 
@@ -82,20 +93,24 @@ def locate(
         names: The parts of the path, as they were written.
         normal: Brings the written and the schema's spelling of a name to one form.
         here: Where to begin instead of at the root.
+        chosen: Knows which class stands at a place; otherwise all that may are looked at.
     """
     keys, plans, in_list = here or ((), (root,), False)
     if len(keys) + len(names) > DEEPEST:
         return None  # in a class within itself there is no end to what could be written
     for position, name in enumerate(names):
-        found = _below(schema, plans, name, normal)
+        found = _below(schema, plans, name, normal, chosen and chosen(keys))
         if found is not None:
             keys, plans = (*keys, found[0]), found[1]
             continue
+        anything = next((plan for plan in plans if plan.is_open), None)
+        if anything is not None:
+            return Located((*keys, *names[position:]), (anything,), in_list)
         inside = [plan.mapping for plan in plans if isinstance(plan.mapping, Dictionary)]
         if not inside:
             return None
         value = inside[0].value
-        if value.mapping is None:
+        if value.mapping is None and not value.is_open:
             # Nothing lies below such a value, so the dots are the key's own.
             text = inside[0].key_text(".".join(names[position:]))
             return Located((*keys, text), (value,), in_list)
@@ -104,7 +119,11 @@ def locate(
 
 
 def locate_item(
-    schema: Schema, root: Plan, written: str, normal: Callable[[str], str]
+    schema: Schema,
+    root: Plan,
+    written: str,
+    normal: Callable[[str], str],
+    chosen: ChosenAt | None = None,
 ) -> Located | None:
     """Find a place within a list, as in `layers[0].width`, or one beyond its end, as in `layers+`.
 
@@ -113,12 +132,12 @@ def locate_item(
     """
     here, at = Located((), (root,)), 0
     for item in _ITEM.finditer(written):
-        found = _after(schema, here, written[at : item.start()], normal)
+        found = _after(schema, here, written[at : item.start()], normal, chosen)
         index = ONE_MORE if item[1] is None else int(item[1])
         if found is None or not all(_may_hold(plan.sequence, index) for plan in found.plans):
             return None
         here, at = _item(found, index), item.end()
-    return _after(schema, here, written[at:], normal) if here.in_list else None
+    return _after(schema, here, written[at:], normal, chosen) if here.in_list else None
 
 
 def known_paths(schema: Schema, root: Plan) -> list[str]:
@@ -133,14 +152,19 @@ def choosing(path: str, tag: str, source: Source) -> str:
 
 
 def _after(
-    schema: Schema, here: Located, written: str, normal: Callable[[str], str]
+    schema: Schema,
+    here: Located,
+    written: str,
+    normal: Callable[[str], str],
+    chosen: ChosenAt | None,
 ) -> Located | None:
     """Find what is written behind a place, which begins with a dot unless nothing stands before."""
     if not written:
         return here if here.keys else None
     if here.keys and not written.startswith("."):
         return None
-    return locate(schema, here.plans[0], written.removeprefix(".").split("."), normal, here)
+    names = written.removeprefix(".").split(".")
+    return locate(schema, here.plans[0], names, normal, here=here, chosen=chosen)
 
 
 def _may_hold(items: Items | None, index: int | None) -> bool:
@@ -161,7 +185,11 @@ def _counted(items: Items, index: int | None) -> int:
 
 
 def _below(
-    schema: Schema, plans: tuple[Plan, ...], name: str, normal: Callable[[str], str]
+    schema: Schema,
+    plans: tuple[Plan, ...],
+    name: str,
+    normal: Callable[[str], str],
+    chosen: type | None,
 ) -> tuple[str, tuple[Plan, ...]] | None:
     key, wanted = "", normal(name)
     only = plans[0].mapping
@@ -170,6 +198,11 @@ def _below(
         fields = schema.fields_of(only.only)
         if wanted in fields and not type.__subclasses__(only.only):
             return wanted, (fields[wanted].given,)
+    if chosen is not None:
+        fields = schema.fields_of(chosen)
+        like = wanted if wanted in fields else _spelled(fields, wanted, normal)
+        if like is not None:
+            return like, (fields[like].given,)
     found: list[Plan] = []
     for choice in (plan.mapping for plan in plans):
         if not isinstance(choice, Choice):

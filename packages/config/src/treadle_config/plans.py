@@ -6,14 +6,27 @@ A type is planned once; decoding, merging, encoding and the help page all walk t
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from treadle_config.generics import bare
 from treadle_config.scalars import Mismatch
-from treadle_config.tree import is_quoted
+from treadle_config.tree import Verbatim, is_null, is_quoted
 
 
 class Leaf:
-    """A kind of value that is written as one scalar, or read by somebody else as a whole."""
+    """A kind of value that is written as one scalar, or as `is_whole` says, read as a whole.
 
-    __slots__ = ("accepts", "decode", "encode", "expected", "is_bool", "is_text")
+    One that `is_open` takes whatever a file can hold.
+    """
+
+    __slots__ = (
+        "accepts",
+        "decode",
+        "encode",
+        "expected",
+        "is_bool",
+        "is_open",
+        "is_text",
+        "is_whole",
+    )
 
     def __init__(
         self,
@@ -24,6 +37,8 @@ class Leaf:
         *,
         is_text: bool = False,
         is_bool: bool = False,
+        is_whole: bool = False,
+        is_open: bool = False,
     ) -> None:
         self.expected = expected
         self.decode = decode
@@ -31,12 +46,14 @@ class Leaf:
         self.encode = encode
         self.is_text = is_text
         self.is_bool = is_bool
+        self.is_whole = is_whole or is_open
+        self.is_open = is_open
 
 
 class Items:
     """A list or a set (one plan for all items), or a tuple with a plan for each place."""
 
-    __slots__ = ("are_scalars", "decode", "expected", "fixed", "make", "plans")
+    __slots__ = ("are_scalars", "expected", "fixed", "make", "plans")
 
     def __init__(self, make: type[Any], plans: Sequence["Plan"], *, fixed: bool = False) -> None:
         self.make = make
@@ -46,9 +63,6 @@ class Items:
         more = ", ..." if make is tuple and not fixed else ""
         self.expected = f"{make.__name__}[{inside}{more}]"
         self.are_scalars = all(plan.is_scalar for plan in plans)
-        plain = not fixed and plans[0].is_scalar and not plans[0].optional
-        # `decode` reads an item where all are plain scalars, `None` elsewhere.
-        self.decode = plans[0].leaves[0].decode if plain and len(plans[0].leaves) == 1 else None
 
     def accepts(self, value: Any) -> bool:
         """Whether a python value is one of this type as it stands."""
@@ -108,13 +122,29 @@ class Choice:
 
     def accepts(self, value: Any) -> bool:
         """Whether a python value is one of this type as it stands."""
+        if self.tag_key is None:  # nothing could choose a subclass
+            return any(type(value) is bare(cls) for cls in self.classes)
         return isinstance(value, self.classes)
 
 
 class Plan:
-    """What a type accepts: scalars, at most one kind of list and of mapping, maybe null."""
+    """What a type accepts: scalars, at most one kind of list and of mapping, maybe null.
 
-    __slots__ = ("expected", "is_scalar", "leaves", "mapping", "optional", "sequence")
+    `decode` reads what is written as one scalar and not null, `read` null as well; both raise
+    `Mismatch` where it is none of these.
+    """
+
+    __slots__ = (
+        "decode",
+        "expected",
+        "is_open",
+        "is_scalar",
+        "leaves",
+        "mapping",
+        "optional",
+        "read",
+        "sequence",
+    )
 
     def __init__(
         self,
@@ -131,6 +161,10 @@ class Plan:
         self.mapping = mapping
         self.optional = optional
         self.is_scalar = sequence is None and mapping is None
+        # Mappings that stand there merge as others do.
+        self.is_open = mapping is None and any(leaf.is_open for leaf in leaves)
+        self.decode = leaves[0].decode if len(leaves) == 1 else _first_of(leaves)
+        self.read = _or_null(self) if optional else self.decode
 
     @property
     def parts(self) -> Iterator[Leaf | Items | Dictionary | Choice]:
@@ -152,23 +186,36 @@ class Plan:
         """Whether a python value is one of this type as it stands."""
         return (value is None and self.optional) or any(part.accepts(value) for part in self.parts)
 
-    def decode(self, content: Any) -> Any:
-        """Decode a scalar by the first of the scalars that takes it.
 
-        Quoted text is text where the union has `str`; what is already of a type stays so.
+def _or_null(plan: Plan) -> Callable[[Any], Any]:
+    """Decode a scalar that may be null; on the command line, text is text where text is taken."""
+    decode, is_text = plan.decode, plan.is_text
 
-        Raises:
-            Mismatch: None takes it.
-        """
-        if len(self.leaves) == 1:
-            return self.leaves[0].decode(content)
-        for leaf in self.leaves:
+    def read(content: Any) -> Any:
+        if not isinstance(content, str):
+            return None if content is None else decode(content)
+        said = content == "null" and not is_text and isinstance(content, Verbatim)
+        return None if said or is_null(content) else decode(content)
+
+    return read
+
+
+def _first_of(leaves: Sequence[Leaf]) -> Callable[[Any], Any]:
+    """Decode by the first of some scalars that takes what is written.
+
+    Quoted text is text where the union has `str`; what is already of a type stays so.
+    """
+
+    def decode(content: Any) -> Any:
+        for leaf in leaves:
             quoted = leaf.is_text and is_quoted(content)
             if quoted or (not isinstance(content, str) and leaf.accepts(content)):
                 return leaf.decode(content)
-        for leaf in self.leaves:
+        for leaf in leaves:
             try:
                 return leaf.decode(content)
             except Mismatch:
                 continue
         raise Mismatch
+
+    return decode

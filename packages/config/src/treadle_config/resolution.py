@@ -4,7 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, NoReturn, TypeVar
 
 from treadle_config.build import Build
 from treadle_config.dump import write
@@ -34,6 +34,12 @@ class Resolution(Generic[C]):
         self.precedence = precedence
         self._build = build
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Resolution is not pickled, as its schema may hold functions: send its .config, or "
+            'what .dump("source") gives, and resolve that there'
+        )
+
     def __repr__(self) -> str:
         return f"Resolution({self.config!r}, precedence={self.precedence!r})"
 
@@ -47,6 +53,8 @@ class Resolution(Generic[C]):
         Raises:
             UnknownPath: It names no value; an object as a whole comes from nowhere.
         """
+        if not isinstance(path, str):
+            raise TypeError(f"source({path!r}): give a dotted path, such as 'optim.lr'")
         sources = self._build.sources
         place = path
         while place not in sources:
@@ -96,14 +104,14 @@ class Resolution(Generic[C]):
 
         Raises:
             MissingExtra: YAML was asked for and PyYAML is not installed.
-            TreadleConfigError: The suffix is none of those.
+            DumpError: The suffix is none of those, or the folder is not there.
             OSError: The file cannot be written; what was there before still is.
         """
         # Imported here, as below: few programs ask for any of these.
         from treadle_config.resolution_dump import resolved_dump, source_dump
 
         ways = {"source": source_dump, "resolved": resolved_dump}
-        if values not in ways:
+        if not isinstance(values, str) or values not in ways:
             raise ValueError(f'dump({values!r}): give "source" or "resolved"')
         dumped = ways[values](self._build, self.precedence)
         if path is not None:
@@ -118,11 +126,12 @@ class Resolution(Generic[C]):
 
         Raises:
             SchemaError: A field has the name of a flag of the command line's own.
-            TreadleConfigError: The config holds what no argument can say.
+            DumpError: The config holds what no argument can say.
         """
         from treadle_config.to_argv import to_argv
 
-        return to_argv(self._build.schema, self._build.root, self.config)
+        build = self._build
+        return to_argv(build.schema, build.root, self.config, build.values)
 
     def replace(self, values: Mapping[str, Any]) -> "Resolution[C]":
         """Resolve again with one more code layer, above all others.

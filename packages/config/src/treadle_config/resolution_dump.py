@@ -4,23 +4,26 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from treadle_config.as_said import as_said
 from treadle_config.build import Build
 from treadle_config.dump_header import Header
 from treadle_config.dump_layers import read_dumps
 from treadle_config.encode import encoded
 from treadle_config.flatten import flat, same
-from treadle_config.header_paths import added_to, following
+from treadle_config.header_paths import added_to, following, texts_in
 from treadle_config.tree import Node, Source, join, nodes_of
 
 
 def source_dump(build: Build, precedence: str) -> dict[str, Any]:
     """What layers said, so that defaults stay defaults and links are left out."""
     schema, root = build.schema, build.root
-    full: dict[str, Any] = encoded(schema, root, build.made)
     said, known = _said(build), build.sources.keys()
+    made: dict[str, Any] = encoded(schema, root, build.made)
+    full: dict[str, Any] = as_said(build, said, root, build.made, made)
     part = _said_part(full, known, said)
     whole = [*added_to(schema, root, part, full)]
-    header = Header(precedence, whole=whole, secret=_left_out(build)).written()
+    text = [*texts_in(schema, root, build.made, part)]
+    header = Header(precedence, whole=whole, secret=_left_out(build), text=text).written()
     dumped: dict[str, Any] = part | header
     read = read_dumps(schema, root, [nodes_of(dumped, Source("file"))], [])
     again = Build(schema, root, [*read, *_secrets(build)], [], trace=False)
@@ -43,7 +46,8 @@ def resolved_dump(build: Build, precedence: str) -> dict[str, Any]:
     full: dict[str, Any] = encoded(schema, root, build.made)
     linked = [*dict.fromkeys(_linked(build))]
     whole = [*added_to(schema, root, full, full)]
-    return full | Header(precedence, linked, whole, _left_out(build)).written()
+    text = [*texts_in(schema, root, build.made, full)]
+    return full | Header(precedence, linked, whole, _left_out(build), text).written()
 
 
 def is_said(source: Source) -> bool:

@@ -1,16 +1,17 @@
 """`load` and `resolve`: from a schema and its layers to one frozen object."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import FrameType
 from typing import TypeVar
 
-from treadle_config.arguments import Arguments, read_arguments
+from treadle_config.arguments import Arguments, read_arguments, understood
 from treadle_config.build import Build
 from treadle_config.codecs import Codecs
 from treadle_config.dump_header import effective
-from treadle_config.errors import ConfigError
-from treadle_config.layers import LayerLike, Precedence, check_layers, read_layers, site_of
+from treadle_config.errors import ConfigError, Problem
+from treadle_config.given import given_codecs
+from treadle_config.layers import LayerLike, Precedence, check_layers, read_layers
 from treadle_config.links import holds_links
 from treadle_config.resolution import Resolution
 
@@ -20,7 +21,7 @@ C = TypeVar("C")
 def load(
     schema: type[C],
     *layers: LayerLike,
-    argv: Sequence[str] | None = None,
+    argv: Iterable[str] | None = None,
     env: str | None = None,
     precedence: Precedence = "code_over_file",
     codecs: Codecs | None = None,
@@ -47,6 +48,7 @@ def load(
         ConfigError: Anything that was given is wrong; all problems at once.
         SchemaError: The class cannot serve as a schema.
         MissingExtra: A YAML file was given and PyYAML is not installed.
+        TypeError: An argument is of the wrong kind; ValueError where only its value is wrong.
     """
     frame = sys._getframe(1)  # noqa: SLF001  # the line that code layers are attributed to
     build, _ = attempt(
@@ -61,7 +63,7 @@ def load(
 def resolve(
     schema: type[C],
     *layers: LayerLike,
-    argv: Sequence[str] | None = None,
+    argv: Iterable[str] | None = None,
     env: str | None = None,
     precedence: Precedence = "code_over_file",
     codecs: Codecs | None = None,
@@ -82,7 +84,7 @@ def attempt(
     layers: Sequence[LayerLike],
     frame: FrameType,
     *,
-    argv: Sequence[str] | None,
+    argv: Iterable[str] | None,
     env: str | None,
     precedence: Precedence,
     codecs: Codecs | None,
@@ -95,19 +97,28 @@ def attempt(
     value came from, and the `options` that argv may have beside settings; where there are any,
     it is kept.
     """
-    schema = (codecs or Codecs()).schema
+    codecs = given_codecs(codecs)
+    schema, shortcut = codecs.schema, codecs.shortcut
     with schema.naming(frame.f_locals):
         root = schema.root(cls)
         check_layers(cls, layers, precedence, env, has_secrets=schema.has_secrets)
         arguments = Arguments() if argv is None else read_arguments(schema, root, argv, options)
         given = [*layers, *arguments.files]
-        problems = arguments.problems
-        site = site_of(frame)
-        nodes = read_layers(schema, root, given, precedence, env, site=site, problems=problems)
-        if arguments.node is not None:
-            nodes.append(arguments.node)
+        problems: list[Problem] = []
+        nodes = read_layers(schema, root, given, precedence, env, frame=frame, problems=problems)
+        arguments = understood(arguments, schema, root, nodes)
+        nodes += arguments.nodes
+        problems += arguments.problems
         traced = trace or bool(arguments.options)
         nodes = effective(schema, root, nodes, problems)
-        linking = holds_links(nodes)
-        build = Build(schema, root, nodes, problems, trace=traced, linking=linking, env=env or "")
+        build = Build(
+            schema,
+            root,
+            nodes,
+            problems,
+            trace=traced,
+            linking=holds_links(nodes),
+            env=env or "",
+            shortcut=shortcut,
+        )
         return build, arguments

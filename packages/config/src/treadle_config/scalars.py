@@ -4,6 +4,7 @@ Text is matched by our own patterns, since python's `int()` and `float()` also t
 other scripts, surrounding blanks, and the word `infinity`.
 """
 
+import contextlib
 import math
 import operator
 import re
@@ -11,13 +12,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from treadle_config.errors import Problem
-from treadle_config.tree import Plain, Verbatim, is_null, value_of
+from treadle_config.tree import DEFAULT, Plain, Unreadable, Verbatim, is_null, value_of
 
 _DIGITS = r"[0-9](?:_?[0-9])*"
 _INTEGER = re.compile(rf"[+-]?{_DIGITS}")
 _NUMBER = re.compile(
     rf"[+-]?(?:{_DIGITS}\.?(?:{_DIGITS})?|\.{_DIGITS})(?:[eE](?P<exponent>[+-]?[0-9]+))?"
 )
+_OCTAL = re.compile(r"[+-]?0_?[0-9][0-9_]*")
+_NO_OCTAL = "some readers take a number that begins with 0 for octal; leave the 0 out"
 _NOT_ZERO = re.compile(r"[^eE]*[1-9]")
 _NOT_FINITE = re.compile(r"[+-]?\.?inf|\.?nan", re.IGNORECASE)
 _LARGEST_EXPONENT = 400
@@ -26,8 +29,8 @@ _MOST_DIGITS = 4000
 """Python itself refuses to write an int of more than 4300."""
 
 _TRUE_WORDS = frozenset({"true", "yes", "on", "1"})
-_FALSE_WORDS = frozenset({"false", "no", "off", "0"})
-BOOL_WORDS = _TRUE_WORDS | _FALSE_WORDS
+FALSE_WORDS = frozenset({"false", "no", "off", "0"})
+BOOL_WORDS = _TRUE_WORDS | FALSE_WORDS
 
 
 class Mismatch(Exception):
@@ -75,6 +78,8 @@ def decode_float(content: Any) -> float:
             if not _NOT_FINITE.fullmatch(content):
                 raise Mismatch
             return float(content.replace(".", ""))
+        if content[0] in "0+-" and _OCTAL.fullmatch(content):
+            raise Mismatch(_NO_OCTAL)
     elif isinstance(content, float):
         return float(content)
     elif isinstance(content, bool) or not isinstance(content, int):
@@ -122,14 +127,22 @@ def decode_str(content: Any) -> str:
 
 
 def decode_anything(content: Any) -> Any:
-    """Read a value of no declared type: what plain text says by YAML 1.2's core schema."""
+    """Read a value of no declared type: what plain text says by YAML 1.2's core schema.
+
+    On the command line and in variables, what is a JSON list or object is one.
+    """
+    if isinstance(content, Verbatim) and content[:1] in ("[", "{"):
+        from treadle_config.json_reader import read_json
+
+        with contextlib.suppress(Unreadable):
+            content = read_json(content, lambda _line: DEFAULT).content
     return value_of(content, _guessed)
 
 
 def _guessed(content: Any) -> Any:
     if not isinstance(content, Plain | Verbatim):
         return content
-    if is_null(content):
+    if is_null(content) or content == "null":
         return None
     if content.lower() in ("true", "false"):
         return content.lower() == "true"
@@ -142,7 +155,10 @@ def _guessed(content: Any) -> Any:
 
 
 def _int_of_text(text: str) -> int:
-    if len(text) <= _MOST_DIGITS and _INTEGER.fullmatch(text):
+    digits = text.isascii() and text.isdecimal()  # as most are; a pattern takes longer
+    if len(text) <= _MOST_DIGITS and (digits or _INTEGER.fullmatch(text)):
+        if text[0] in "0+-" and _OCTAL.fullmatch(text):
+            raise Mismatch(_NO_OCTAL)
         return int(text)
     found = _NUMBER.fullmatch(text)
     if found is None:

@@ -26,7 +26,7 @@ from treadle_config.link_checks import check_links
 from treadle_config.plans import Choice, Leaf, Plan
 from treadle_config.tags import subclasses
 from treadle_config.tree import join
-from treadle_config.type_plans import TypePlans
+from treadle_config.type_plans import TypePlans, check_tag_key
 
 _SCALARS = frozenset({int, float, bool, str})
 _DEEPEST = 10
@@ -44,6 +44,7 @@ class Schema:
         self._types = TypePlans(hooks, foreign)
         self._names: Mapping[str, Any] = {}
         self._fields: dict[type, Fields] = {}
+        self._roots: dict[type, Plan] = {}
         self._under_way: list[type] = []
         self.has_secrets = False
 
@@ -67,13 +68,16 @@ class Schema:
         """
         origin = typing.get_origin(cls)
         if not is_class(origin or cls):
-            raise SchemaError(
-                f"{cls!r} is no schema: give an attrs class or a dataclass, not an instance of one"
-            )
+            way = "give an attrs class or a dataclass, not an instance of one"
+            if isinstance(cls, type) and cls.__module__ != "builtins":
+                way = "put @frozen of attrs, or @dataclass, above the class"
+            raise SchemaError(f"{cls!r} is no schema: {way}")
         found = cls if origin is None else self._types.given(origin, typing.get_args(cls))
         self._check(found, "")
-        # The root is not polymorphic: a broken subclass of it somewhere harms nobody.
-        return Plan(found.__name__, mapping=Choice((found,), None))
+        if found not in self._roots:
+            # The root is not polymorphic: a broken subclass of it somewhere harms nobody.
+            self._roots[found] = Plan(found.__name__, mapping=Choice((found,), None))
+        return self._roots[found]
 
     def fields_of(self, cls: type, path: str = "") -> Fields:
         """Plan the fields of one class, when it is first seen with all that it declares.
@@ -93,6 +97,8 @@ class Schema:
 
     def fields_in(self, choice: Choice, cls: type) -> Fields:
         """Plan the fields of a class with the parameters that a choice gives it, if it does."""
+        if choice.tag_key is not None and cls is not choice.only:
+            check_tag_key(cls, "")
         return self.fields_of(self._chosen(choice, cls) or cls)
 
     def of_type(self, declared: Any, path: str = "") -> Plan:
@@ -161,7 +167,8 @@ class Schema:
         """Plan everything that a class declares, and check its defaults and links."""
         if cls in self._fields:
             return
-        if sum(bare(one) is bare(cls) for one in self._under_way) > _DEEPEST:
+        under_way = self._under_way
+        if len(under_way) > _DEEPEST and list(map(bare, under_way)).count(bare(cls)) > _DEEPEST:
             first = path.partition(".")[0]
             raise SchemaError(
                 f"{first}: {bare(cls).__name__} contains itself with other parameters each time, "
@@ -177,9 +184,7 @@ class Schema:
         self._fields[cls] = fields
         self._under_way.append(cls)
         try:
-            for one in fields.values():
-                if one.plan.is_scalar and one.link is None and one.linked is None:
-                    continue
+            for one in fields.others:
                 below = join(path, one.key)
                 for inner in _classes_within(one.plan):
                     self._check(inner, below)
@@ -205,9 +210,12 @@ class Schema:
             chosen: Any = self._chosen(plan.mapping, field.linked.cls)
             field.linked = field.linked if chosen is None else field.linked.replaced(cls=chosen)
         default = field.default
-        # Most are scalars, for which asking the leaf at once is much faster.
-        fits = type(default) in _SCALARS and len(plan.leaves) == 1
-        if default is not NOTHING and not (fits and plan.leaves[0].accepts(default)):
+        if type(default) in _SCALARS and len(plan.leaves) == 1:
+            # As most are; to ask the leaf at once is much faster.
+            fits = plan.leaves[0].accepts(default)
+        else:
+            fits = default is NOTHING or (default is None and plan.optional)
+        if not fits:
             check_default(field, cls, path)
         if field.setting.merge is not None:
             _check_merge(field, path)

@@ -8,11 +8,10 @@ from treadle_config.field_docs import FieldDocs
 from treadle_config.fields import Field
 from treadle_config.generics import bare
 from treadle_config.links import Linked
-from treadle_config.plans import Choice, Plan
+from treadle_config.plans import Choice, Dictionary, Plan
 from treadle_config.schema import Schema
-from treadle_config.secret_values import Hidden
 from treadle_config.tags import tag_of
-from treadle_config.tree import join
+from treadle_config.tree import MASK, join
 
 
 class Declared(NamedTuple):
@@ -86,14 +85,36 @@ class Declarations:
             text = default
             if is_value:
                 hidden = hides or (self._schema.has_secrets and self._holds_secret(field))
-                text = as_text(Hidden(default) if hidden else default)
+                text = as_text(default) if default is None or not hidden else MASK
             doc = field.setting.help or self._docs.of(bare(cls), field.name)
-            row = Declared(below, subtype, type_text(field.plan), text, is_value, doc)
+            row = Declared(below, subtype, field.plan.expected, text, is_value, doc)
             choice = field.plan.mapping
             if isinstance(choice, Choice):
                 yield from self._choice(field, choice, row, default, (*within, cls), secret=hides)
             else:
                 yield row
+                for held, kinds in choices_within(field.plan, below):
+                    yield from self.of_choice(kinds, held, (*within, cls), secret=hides)
+
+    def of_choice(
+        self, choice: Choice, path: str, within: tuple[type, ...], *, secret: bool
+    ) -> Iterator[Declared]:
+        """What the classes of a choice declare, which is not a field of its own.
+
+        Args:
+            choice: The classes that may stand there.
+            path: Where they stand.
+            within: The classes that they stand within.
+            secret: Whether all of it is.
+        """
+        tags = self._schema.alternatives(choice)
+        several = len(tags) > 1
+        if several:
+            yield Declared(join(path, choice.tag_key), "", "|".join(tags), "required", False, "")
+        for fields in self._schema.planned_classes(choice):
+            if fields.cls not in within:
+                subtype = tag_of(fields.cls) if several else ""
+                yield from self.of(fields.cls, path, subtype=subtype, within=within, secret=secret)
 
     def _choice(
         self,
@@ -136,12 +157,16 @@ class Declarations:
         return holds_secret(self._schema, field.plan)
 
 
-def type_text(plan: Plan) -> str:
-    """What a setting takes; a list in words, whatever python makes of it."""
-    items = plan.sequence
-    if items is None or items.fixed or plan.leaves or plan.mapping is not None:
-        return plan.expected
-    return f"list of {type_text(items.plans[0])}{' | null' if plan.optional else ''}"
+def choices_within(plan: Plan, path: str) -> Iterator[tuple[str, Choice]]:
+    """The objects that lists and dicts hold, each with a path that one of them may have."""
+    items, mapping = plan.sequence, plan.mapping
+    inside = [] if items is None else [(one, f"{path}[0]") for one in items.plans[:1]]
+    if isinstance(mapping, Dictionary):
+        inside.append((mapping.value, join(path, "KEY")))
+    for one, below in inside:
+        if isinstance(one.mapping, Choice):
+            yield below, one.mapping
+        yield from choices_within(one, below)
 
 
 def _class(linked: Linked) -> type:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from treadle_config.environment import variable_of
 from treadle_config.errors import Problem
 from treadle_config.flags import flag_of
 from treadle_config.list_edits import ListEdits
@@ -60,7 +61,7 @@ def where_to_give(path: str, env: str, *, left_out: bool) -> str:
     if bracket:  # no variable is for an item of a list
         way = f"with all of {whole} in code, or as {flag_of(path)}"
     elif env:
-        way = f"as {env}{path.upper().replace('.', '__')} or in code"
+        way = f"as {variable_of(env, path)} or in code"
     else:
         way = "in code, or in a variable that load(..., env=...) reads"
     why = "the dump leaves it out, since it is secret" if left_out else "it is secret"

@@ -1,5 +1,7 @@
 """Secret values: what is shown in their place, and text that hides itself."""
 
+import copy
+from collections.abc import Mapping
 from typing import Any
 
 from treadle_config.fields import declared_by, is_class
@@ -32,6 +34,9 @@ class Hidden:
         self.shown = None if value is None else MASK
 
     def __repr__(self) -> str:
+        # A variable that is set to nothing hides nothing, and is a mistake.
+        if isinstance(self.value, str) and not self.value:
+            return "(empty)"
         return "null" if self.shown is None else MASK
 
 
@@ -49,32 +54,44 @@ def shown_value(value: Any) -> Any:
     return value.shown if isinstance(value, Hidden) else value
 
 
-def hide(schema: Schema, plan: Plan, value: Any) -> None:
-    """Let the text of every secret of a value hide itself, defaults and links included.
+def hiding(schema: Schema, plan: Plan, value: Any) -> Any:
+    """A value in which the text of every secret hides itself, defaults and links included.
 
     It is put into objects that are made already, so that converters and validators are given
-    plain text, and in place: a default instance that configs share hides its own, too.
+    plain text; and into copies of them, since a default, a factory or a link may have given an
+    object that somebody holds, and goes on using.
     """
     mapping, sequence = plan.mapping, plan.sequence
     if isinstance(mapping, Choice) and mapping.accepts(value):
+        changed = {}
         for field in schema.fields_in(mapping, type(value)).values():
             inner = getattr(value, field.name)
             if field.setting.secret:
-                _put(value, field.name, inner)
-            elif not field.plan.is_scalar:
-                hide(schema, field.plan, inner)
-    elif isinstance(mapping, Dictionary) and isinstance(value, dict):
-        for child in value.values():
-            hide(schema, mapping.value, child)
-    elif sequence is not None and isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            hide(schema, sequence.plan_at(index), item)
+                made = _hiding(inner)
+            else:
+                made = inner if field.plan.is_scalar else hiding(schema, field.plan, inner)
+            if made is not inner:
+                changed[field.name] = made
+        return _with(value, changed)
+    if isinstance(mapping, Dictionary) and isinstance(value, dict):
+        found = {key: hiding(schema, mapping.value, child) for key, child in value.items()}
+        return found if any(found[key] is not value[key] for key in found) else value
+    if sequence is not None and isinstance(value, list | tuple | set | frozenset):
+        before = list(value)
+        items = [hiding(schema, sequence.plan_at(index), one) for index, one in enumerate(before)]
+        same = all(one is other for one, other in zip(items, before, strict=True))
+        return value if same else type(value)(items)
+    return value
 
 
-def _put(instance: Any, name: str, value: Any) -> None:
-    hiding = _hiding(value)
-    if hiding is not value:
-        object.__setattr__(instance, name, hiding)  # it may be frozen
+def _with(instance: Any, changed: Mapping[str, Any]) -> Any:
+    """An instance with other values of some attributes; itself where there are none."""
+    if not changed:
+        return instance
+    made = copy.copy(instance)
+    for name, value in changed.items():
+        object.__setattr__(made, name, value)  # it may be frozen
+    return made
 
 
 def _hiding(value: Any) -> Any:
@@ -86,7 +103,11 @@ def _hiding(value: Any) -> Any:
     if kind is dict:
         return {key: _hiding(child) for key, child in value.items()}
     if is_class(kind):
-        for one in declared_by(kind):
-            if hasattr(value, one.name):
-                _put(value, one.name, getattr(value, one.name))
+        inside = {
+            one.name: getattr(value, one.name)
+            for one in declared_by(kind)
+            if hasattr(value, one.name)
+        }
+        made = {name: _hiding(one) for name, one in inside.items()}
+        return _with(value, {name: made[name] for name in made if made[name] is not inside[name]})
     return value

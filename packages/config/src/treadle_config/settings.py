@@ -1,7 +1,7 @@
 """`setting`: what a schema says about a field or a class beyond its type."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple, TypeVar, overload
+from typing import Any, Literal, NamedTuple, NoReturn, TypeVar, overload
 
 _SETTING_KEY = "treadle_config.setting"
 TAG_ATTRIBUTE = "__treadle_config_tag__"
@@ -53,18 +53,43 @@ def setting(
         Metadata for `attrs.field` or `dataclasses.field`; with `tag`, a class decorator.
 
     Raises:
-        TypeError: `tag` was given together with the others.
+        TypeError: `tag` was given together with the others, or one is of the wrong kind.
+        ValueError: `merge` is neither of the two.
     """
+    for given, kind, argument in ((help, str, "help"), (secret, bool, "secret"), (tag, str, "tag")):
+        if given is not None and not isinstance(given, kind):
+            wanted = "text" if kind is str else "True or False"
+            raise TypeError(f"setting({argument}={given!r}): it is {wanted}")
+    if merge not in (None, "append", "replace"):
+        raise ValueError(f'setting(merge={merge!r}): it is "append" or "replace"')
     if tag is None:
-        return {_SETTING_KEY: Setting(help, merge, secret)}
+        return _Metadata({_SETTING_KEY: Setting(help, merge, secret)})
     if help or merge or secret:
         raise TypeError("setting(tag=...) decorates a class and takes nothing beside the tag")
 
     def name(cls: Class) -> Class:
+        if not isinstance(cls, type):
+            raise TypeError(f"setting(tag={tag!r}) decorates a class, not {cls!r}")
         setattr(cls, TAG_ATTRIBUTE, tag)
         return cls
 
     return name
+
+
+class _Metadata(dict[str, Any]):
+    """Metadata of a field, which is no decorator of a class."""
+
+    def __call__(self, cls: Any) -> NoReturn:
+        name = getattr(cls, "__name__", repr(cls))
+        raise TypeError(
+            f"help, merge and secret are for fields, as in field(metadata=setting(...)); to name "
+            f"{name}, write @setting(tag=...)"
+        )
+
+
+def is_setting(value: Any) -> bool:
+    """Whether a value is what `setting` gives for a field."""
+    return isinstance(value, _Metadata)
 
 
 def setting_of(metadata: Mapping[Any, Any]) -> Setting:

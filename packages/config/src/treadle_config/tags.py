@@ -34,8 +34,14 @@ def subclasses(classes: Iterable[type]) -> dict[str, list[type]]:
         live = [one for one in _subclasses(cls) if not _is_twin(one)]
         waiting.extend(live)
         if is_class(cls) and not inspect.isabstract(cls):
-            found.setdefault(tag_of(cls), []).append(cls)
+            others = found.setdefault(tag_of(cls), [])
+            # Run again, a cell of a notebook defines its classes again, and means the newer ones.
+            others[:] = [*(one for one in others if not _is_named_as(one, cls)), cls]
     return found
+
+
+def _is_named_as(one: type, other: type) -> bool:
+    return one.__module__ == other.__module__ and one.__qualname__ == other.__qualname__
 
 
 def _is_twin(cls: type) -> bool:
@@ -46,10 +52,7 @@ def _is_twin(cls: type) -> bool:
     if "__attrs_attrs__" in cls.__dict__ or "__slots__" in cls.__dict__:
         return False
     return any(
-        other is not cls
-        and other.__qualname__ == cls.__qualname__
-        and other.__module__ == cls.__module__
-        and "__slots__" in other.__dict__
+        other is not cls and _is_named_as(other, cls) and "__slots__" in other.__dict__
         for base in cls.__bases__
         for other in _subclasses(base)
     )

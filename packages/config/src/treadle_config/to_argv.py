@@ -1,15 +1,17 @@
 """The way back: from a config to a short command line that makes an equal one."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from attrs import NOTHING
 
-from treadle_config.arguments import check_names, read_arguments
+from treadle_config.arguments import check_names, read_arguments, understood
+from treadle_config.as_said import given_for
 from treadle_config.build import Build
 from treadle_config.encode import encoded, is_tagged
-from treadle_config.errors import TreadleConfigError
+from treadle_config.errors import DumpError
 from treadle_config.fields import Field
 from treadle_config.flags import flag_of
 from treadle_config.flatten import flat
@@ -22,7 +24,9 @@ from treadle_config.tags import tag_of
 from treadle_config.tree import Verbatim, join, shown
 
 
-def to_argv(schema: Schema, root: Plan, config: Any) -> list[str]:
+def to_argv(
+    schema: Schema, root: Plan, config: Any, given: Mapping[str, Any] = MappingProxyType({})
+) -> list[str]:
     """Write a config as the arguments that make an equal one, over the defaults and nothing else.
 
     What is as its default says, or as its link gives, is left out, and so is every secret.
@@ -31,23 +35,26 @@ def to_argv(schema: Schema, root: Plan, config: Any) -> list[str]:
         schema: Where classes are planned.
         root: The plan of the config.
         config: An instance of the schema's class.
+        given: What its constructors were given, by path, where that is known: it is written in
+            place of what a converter made of it.
 
     Raises:
         SchemaError: A field has the name of a flag of the command line's own.
-        TreadleConfigError: It holds what no argument says, such as a value that is not of its
+        DumpError: It holds what no argument says, such as a value that is not of its
             declared type.
     """
     check_names(schema, root)
     assert isinstance(root.mapping, Choice), "a root is a class"
-    words = list(_Writer(schema, root).fields(root.mapping, config, ""))
+    words = list(_Writer(schema, root, given).fields(root.mapping, config, ""))
     _check(schema, root, words, config)
     return words
 
 
 class _Writer:
-    def __init__(self, schema: Schema, root: Plan) -> None:
+    def __init__(self, schema: Schema, root: Plan, given: Mapping[str, Any]) -> None:
         self._schema = schema
         self._root = root
+        self._given = given
 
     def fields(
         self,
@@ -118,6 +125,13 @@ class _Writer:
     def _word(self, field: Field, value: Any, default: Any, path: str) -> str:
         flag, plan = flag_of(path), field.plan
         written = encoded(self._schema, plan, value)
+        if field.converter is not None and path in self._given:
+            given = given_for(self._schema, field, self._given[path], written)
+            text = _text(given)
+            if text is not None and self._reads(field, text, written):
+                return f"{flag}={text}"
+            if given != written:
+                return f"{flag}:={_json(given)}"
         if value is None:
             return self._null(plan, path)
         if isinstance(written, list | dict):
@@ -151,7 +165,10 @@ class _Writer:
         below = {} if default in (None, NOTHING) else encoded(self._schema, plan, default)
         if field.computed or not isinstance(below, dict) or not below.keys() <= written.keys():
             return None
-        if not plan.mapping.value.is_scalar:
+        entry = plan.mapping.value
+        if entry.is_open and any(isinstance(one, dict) for one in below.values()):
+            return None  # they would show through
+        if not entry.is_scalar:
             # As a part, it leaves room for the secrets that are given beside it.
             return written if not below and self._holds_secret(plan) else None
         return {
@@ -233,8 +250,8 @@ def _equal(one: Any, other: Any, *, strict: bool) -> bool:
 
 def _check(schema: Schema, root: Plan, words: list[str], config: Any) -> None:
     """Read the words again: a command line that makes another config is worse than none."""
-    arguments = read_arguments(schema, root, words)
-    nodes = [] if arguments.node is None else [arguments.node]
+    arguments = understood(read_arguments(schema, root, words), schema, root, [])
+    nodes = arguments.nodes
     if schema.has_secrets:
         from treadle_config.secret_dumps import only_secrets
 
@@ -242,10 +259,10 @@ def _check(schema: Schema, root: Plan, words: list[str], config: Any) -> None:
     build = Build(schema, root, nodes, arguments.problems, trace=False)
     if build.problems:
         said = str(build.problems[0])
-        raise TreadleConfigError(f"no command line gives this config: {said}")
+        raise DumpError(f"no command line gives this config: {said}")
     before, after = (dict(flat(schema, root, one, "")) for one in (config, build.made))
     for path, value in before.items():
         if isinstance(value, Hidden):
             continue
         if path not in after or not _equal(value, after[path], strict=False):
-            raise TreadleConfigError(f"no command line gives this config: {path} is {shown(value)}")
+            raise DumpError(f"no command line gives this config: {path} is {shown(value)}")

@@ -9,7 +9,11 @@ MOST_NODES = 200_000
 """Values in a file, aliases counted as often as they are used: far beyond any config, far below
 what hurts (composing a million YAML nodes takes nearly half a gigabyte)."""
 DEEPEST = 100
-"""Levels of nesting in a file; libyaml recurses in C, and 100,000 open brackets end the process."""
+"""Levels of nesting, of files, of what code gives, and of configs that are written; libyaml
+recurses in C, and 100,000 open brackets end the process."""
+
+BAD: Any = object()
+"""Stands for a value that could not be built; its problem is reported already."""
 
 MASK = "***"
 """What is shown of a secret."""
@@ -70,7 +74,7 @@ class Source(Value):
 
     def __str__(self) -> str:
         where = f"{self.name}:{self.line}" if self.line else self.name
-        return where if self.kind == "layer" else f"{self.kind} {where}".rstrip()
+        return printable(where if self.kind == "layer" else f"{self.kind} {where}".rstrip())
 
 
 DEFAULT = Source("default")
@@ -94,6 +98,27 @@ class Node:
 
     def __repr__(self) -> str:
         return f"Node({self.content!r}, {str(self.source)!r})"
+
+
+class LineNode(Node):
+    """A node of a file; its source is made where it is asked for, which a load seldom does."""
+
+    __slots__ = ("_line", "_source_at")
+
+    def __init__(self, content: Any, source_at: Callable[[int], Source], line: int) -> None:
+        self.content = content
+        self.replaces = False
+        self._source_at = source_at
+        self._line = line
+
+    @property
+    def source(self) -> Source:
+        """Where it was written."""
+        return self._source_at(self._line)
+
+    @source.setter
+    def source(self, source: Source) -> None:
+        self._source_at = lambda _line: source
 
 
 class Computed:
@@ -134,7 +159,7 @@ def nodes_of(value: Any, source: Source, levels: int = 0) -> Node:
         ConfigError: It is nested as deep as no file may be, as a dict that holds itself is.
     """
     if levels > DEEPEST:
-        raise _too_deep(source)
+        raise too_deep(source, "a mapping or a list")
     if isinstance(value, Mapping):
         below = {key: nodes_of(child, source, levels + 1) for key, child in value.items()}
         return Node(below, source)
@@ -163,6 +188,17 @@ def plain_value(node: Node) -> Any:
     return value_of(node.content, plain)
 
 
+def as_written(node: Node) -> Any:
+    """A node's content; a bool or a date of a file as the file has it, not as python has."""
+    content = node.content
+    if node.source.kind == "file":
+        if isinstance(content, bool):
+            return Plain("true" if content else "false")
+        if hasattr(content, "isoformat"):
+            return Plain(content.isoformat())
+    return content
+
+
 def is_null(content: Any) -> bool:
     """Whether a file or code says null; argv has no word for it that is not text as well."""
     return content is None or (isinstance(content, Plain) and content in NULL_WORDS)
@@ -181,6 +217,13 @@ def join(path: str, key: object) -> str:
 def within(path: str, below: str) -> str:
     """Put a path that begins at a value behind the path of the value."""
     return f"{path}{below}" if below[:1] in ("", "[") else join(path, below)
+
+
+def printable(text: str) -> str:
+    """A text with what a terminal would act on, such as an escape, as python writes it."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 def shown(content: Any, longest: int = 60) -> str:
@@ -207,9 +250,10 @@ def _represented(value: Any) -> str:
         return f"<{type(value).__name__}>"
 
 
-def _too_deep(source: Source) -> Exception:
+def too_deep(source: Source, what: str = "an object") -> Exception:
+    """The error of what is nested deeper than any config may be."""
     # Imported here, since that module needs this one; a program that gives such a thing is wrong.
     from treadle_config.errors import ConfigError, Problem
 
-    hint = "does a mapping or a list hold itself?"
+    hint = f"does {what} hold itself?"
     return ConfigError([Problem("", source, "more", f"at most {DEEPEST} levels", hint)])

@@ -235,11 +235,7 @@ def _of_mapping(mapping: Dictionary | Choice) -> Plan:
 
 def _check_tags(classes: tuple[type, ...], path: str) -> None:
     for cls in classes:
-        if has_field(bare(cls), TAG_KEY):
-            raise SchemaError(
-                f"{path}: {cls.__name__} has a field named {TAG_KEY}, the key that chooses "
-                "a class of the union; rename the field"
-            )
+        check_tag_key(cls, path, "a class of the union")
     by_tag: dict[str, list[type]] = {}
     for cls in classes:
         if not inspect.isabstract(cls):
@@ -251,6 +247,20 @@ def _check_tags(classes: tuple[type, ...], path: str) -> None:
                 way = "declare a subclass of each, as in `class IntBox(Box[int])`"
             names = " and ".join(cls.__qualname__ for cls in named)
             raise SchemaError(f"{path}: {names} share the tag {tag}; {way}")
+
+
+def check_tag_key(cls: type, path: str, among: str = "a class") -> None:
+    """Check that a class that a tag chooses has no field of the tag's name; it may have no path.
+
+    Raises:
+        SchemaError: It has one.
+    """
+    if has_field(bare(cls), TAG_KEY):
+        where = f"{path}: " if path else ""
+        raise SchemaError(
+            f"{where}{cls.__name__} has a field named {TAG_KEY}, the key that chooses "
+            f"{among}; rename the field"
+        )
 
 
 def _unread(declared: Any) -> str:

@@ -16,9 +16,9 @@ from yaml.scanner import Scanner
 
 from treadle_config.tree import DEEPEST, MOST_NODES, Unreadable
 
-LEFT_ALONE = "treadle:as-written"
-"""The tag of what has none of its own."""
-
+LEFT_ALONE = "?"
+"""The tag of what has none of its own; python has each single character but once, so that this one
+is made and compared faster than a longer one."""
 
 _SMALL = 4096
 """Characters. So few cannot be nested deeper than libyaml can follow, nor be too many values; what

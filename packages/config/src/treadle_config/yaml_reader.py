@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from treadle_config.errors import MissingExtra
-from treadle_config.tree import DEEPEST, MOST_NODES, Node, Plain, Source, Unreadable
+from treadle_config.tree import DEEPEST, MOST_NODES, LineNode, Node, Plain, Source, Unreadable
 
 _STR = "tag:yaml.org,2002:str"
 
@@ -41,7 +41,7 @@ def read_yaml(text: str, name: str, source_at: Callable[[int], Source]) -> Node 
         line = text.count("\n", 0, text.find(chr(error.character))) + 1
         raise Unreadable(str(error.reason), line) from None
     except yaml.YAMLError as error:
-        raise Unreadable(*_explained(error)) from None
+        raise Unreadable(*_explained(error, text)) from None
     return None if root is None else _Walk(source_at, yaml_composer.LEFT_ALONE).node(root)
 
 
@@ -58,7 +58,7 @@ class _Walk:
     def node(self, node: Any) -> Node:
         line = node.start_mark.line + 1
         if node.id == "scalar":
-            return Node(self._scalar(node, line), self._source_at(line))
+            return LineNode(self._scalar(node, line), self._source_at, line)
         if node.tag != self._left_alone:
             raise _tag_refused(node, line)
         if id(node) in self._open:
@@ -71,7 +71,7 @@ class _Walk:
         self._open.add(id(node))
         content = self._items(node) if node.id == "sequence" else self._entries(node)
         self._open.discard(id(node))
-        return Node(content, self._source_at(line))
+        return LineNode(content, self._source_at, line)
 
     def _items(self, node: Any) -> list[Node]:
         self._keys.append("")
@@ -102,9 +102,8 @@ class _Walk:
             if key in entries:
                 raise _twice(node, key_node, keys)
             if value_node.tag == left_alone and value_node.id == "scalar":
-                text = value_node.value
-                source = source_at(value_node.start_mark.line + 1)
-                entries[key] = Node(text if value_node.style else Plain(text), source)
+                text = value_node.value if value_node.style else Plain(value_node.value)
+                entries[key] = LineNode(text, source_at, value_node.start_mark.line + 1)
             else:
                 entries[key] = self.node(value_node)
         for value_node in merged:
@@ -146,9 +145,17 @@ def _twice(mapping: Any, second: Any, keys: list[str]) -> Unreadable:
     return Unreadable(twice, line, path, got="a second", expected="one value")
 
 
-def _explained(error: Any) -> tuple[str, int]:
+def _explained(error: Any, text: str) -> tuple[str, int]:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     said = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
     context = getattr(error, "context", None)
-    text = " ".join(f"{context}: {said}".split() if context else str(said).split())
-    return text, 0 if mark is None else mark.line + 1
+    if "unexpected end of stream" in said and getattr(error, "context_mark", None) is not None:
+        mark = error.context_mark  # where the quote opens, that nobody closes
+    hint = " ".join(f"{context}: {said}".split() if context else str(said).split())
+    if mark is None:
+        return hint, 0
+    lines = text.splitlines()
+    if "cannot start any token" in said and lines[mark.line : mark.line + 1]:
+        indent = lines[mark.line][: mark.column + 1]
+        hint = "a tab stands there; indent with blanks" if "\t" in indent else hint
+    return hint, mark.line + 1
