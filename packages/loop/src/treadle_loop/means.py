@@ -53,7 +53,7 @@ class RunningMean:
 
     def add(self, value: Tensor | float, weight: Weight) -> None:
         """Take in one detached value, a 0-dim tensor or a number, and its weight."""
-        if isinstance(weight, Tensor):
+        if type(weight) is not int and isinstance(weight, Tensor):
             if isinstance(value, Tensor):  # which is where its sum is: a value is never fetched
                 weight = weight.to(value.device)
             weight = wide(weight)

@@ -1,6 +1,7 @@
 """One optimizer step from one window of batches: the body of the loop."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -60,6 +61,7 @@ class Updater:
         self.finite = finite
         self._backward: Callable[[Tensor], None]
         self._backward = runtime.backward if scaling is None else scaling.backward
+        self._shared = runtime.world_size > 1
         self.busy = False
         self._gradients = Dropping(model, optimizer)
         self._plain = clipping is None and scaling is None and finite is None
@@ -78,19 +80,25 @@ class Updater:
             model.train()
         self.busy = True
         self._gradients.drop(anew=index == 0)
-        accumulation = self._accumulation(window)
+        accumulation = None
+        if window.planned > 1 or self._shared:
+            accumulation = self._accumulation(window)
         outcomes: Sequence[Outcome] = []
         records = batches = 0
         try:
             for batch in window.draw():
                 placed = place(batch, device)
                 loss, outcome = read_outcome(step(model, placed), placed, window.count)
-                value = check_trainable(loss)
+                value: Any = loss
+                if getattr(loss, "grad_fn", None) is None:
+                    value = check_trainable(loss)
+                weight = outcome.weight
                 if accumulation is not None:
                     accumulation.backward(value, outcome)
-                elif isinstance(outcome.weight, Tensor):  # which is not read, and may be 0
-                    backward(value * (outcome.weight > 0).to(value))
-                elif outcome.weight:
+                elif type(weight) is not int and isinstance(weight, Tensor):
+                    # It is not read, and may be 0.
+                    backward(value * (weight > 0).to(value))
+                elif weight:
                     backward(value)
                 # In one statement, so that no number lags behind another.
                 records, batches = records + outcome.records, batches + 1
@@ -102,7 +110,8 @@ class Updater:
             if index == 0:
                 check_reached(optimizer, outcomes)
             if self._plain:
-                grad_norm, applied = None, self._step()
+                grad_norm, applied = None, True
+                self.runtime.step(optimizer)
             else:
                 grad_norm, applied = self._finish(outcomes)
             if applied and self.averages is not None:
@@ -116,13 +125,11 @@ class Updater:
         self.busy = False
         return outcomes, grad_norm, records, batches, index, window.last, not applied
 
-    def _accumulation(self, window: Window) -> Accumulation | SharedAccumulation | None:
+    def _accumulation(self, window: Window) -> Accumulation | SharedAccumulation:
         if isinstance(window, AgreedPass):
             return SharedAccumulation(
                 window, self.runtime, self.model, self.optimizer, self._backward
             )
-        if window.planned == 1:
-            return None
         return Accumulation(
             window.planned,
             self.model,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grad_norm_
@@ -23,7 +24,7 @@ class PlainRuntime:
     precise = False
 
     # As it is: the engine's hot path has no call in between.
-    backward = staticmethod(Tensor.backward)
+    backward = staticmethod(torch.autograd.backward)
 
     def no_sync(self, _model: nn.Module) -> AbstractContextManager[Any]:
         """There is nothing to hold back."""
