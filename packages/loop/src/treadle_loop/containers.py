@@ -45,12 +45,13 @@ def map_tensors(function: Callable[[Any], Any], value: Any) -> Any:
         return function(value)
     if isinstance(value, _PLAIN):
         return value
+    # Before its own `to`, which a tokenizer's output has, and which waits for each copy.
+    if isinstance(value, Mapping):
+        return _map_mapping(function, value)
     if callable(getattr(value, "to", None)):
         return function(value)
     if isinstance(value, (tuple, list)):
         return _map_sequence(function, value)
-    if isinstance(value, Mapping):
-        return _map_mapping(function, value)
     return _map_fields(function, value)
 
 
@@ -69,8 +70,11 @@ def _map_sequence(
         duplicate = copy.copy(value)
         duplicate[:] = mapped
         return duplicate
-    make: Any = getattr(kind, "_make", kind)  # named tuples take their fields one by one
-    return cast("tuple[Any, ...]", make(mapped))
+    # Past a __new__ of its own, such as that of a named tuple, which takes fields one by one.
+    made: Any = tuple.__new__(cast("type[tuple[Any, ...]]", kind), mapped)
+    if hasattr(value, "__dict__"):
+        made.__dict__.update(value.__dict__)
+    return cast("tuple[Any, ...]", made)
 
 
 def _map_mapping(function: Callable[[Any], Any], value: Mapping[Any, Any]) -> Mapping[Any, Any]:

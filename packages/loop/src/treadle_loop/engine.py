@@ -23,7 +23,14 @@ from treadle_loop.passes import GivenWindow, Pass
 from treadle_loop.precision import LossScaling, Precision, autocasting, check_precision
 from treadle_loop.progress import Progress
 from treadle_loop.runtime import Runtime
-from treadle_loop.settings import check_accumulate, check_host, check_parts, check_scheduler
+from treadle_loop.settings import (
+    check_accumulate,
+    check_host,
+    check_loader,
+    check_parts,
+    check_runtime,
+    check_scheduler,
+)
 from treadle_loop.shared_evaluation import evaluate_together
 from treadle_loop.states import load_states, states_of
 from treadle_loop.supervised import Step
@@ -108,12 +115,13 @@ class Engine:
     ) -> None:
         check_parts(model, step, optimizer)
         check_accumulate(accumulate)
-        check_scheduler(scheduler, scheduler_every)
+        check_scheduler(scheduler, scheduler_every, optimizer)
         self.accumulate = accumulate
         self.scheduler = scheduler
         self.scheduler_every = scheduler_every
         self._runtime = runtimes.torch() if runtime is None else runtime
         check_precision(precision)
+        check_runtime(self._runtime)
         check_host(precision, self._runtime)
         self._precision: Precision = precision
         self._model = model
@@ -160,6 +168,16 @@ class Engine:
     def optimizer(self) -> Optimizer | None:
         """What updates the parameters."""
         return None if self._updater is None else self._updater.optimizer
+
+    @property
+    def epoch(self) -> int:
+        """Which pass over the data comes next, or is under way, from 0; it is in `state_dict`."""
+        return self._progress.epoch + self._progress.complete
+
+    @property
+    def updates_made(self) -> int:
+        """How many updates all passes came to so far; it is in `state_dict`."""
+        return self._progress.made
 
     def updates(
         self, loader: Iterable[Any], *, stop: Callable[[], bool] | None = None
@@ -210,15 +228,16 @@ class Engine:
             AveragesInPlace: it was called within `averaged()`.
         """
         updater = self._updater_for("update")
-        if not isinstance(window, list) or not window:
+        batches = window if isinstance(window, list) else []
+        device = self._device_now()
+        windows = self._agreed(lambda: GivenWindow(batches), device, None)
+        # On several ranks all learn of it: the others would wait for this one.
+        if not windows.begin():
             seen = "an empty list" if window == [] else f"a {type(window).__name__}"
             raise NotAWindow(
                 f"Engine.update was given {seen}, and a list of at least one batch was expected; "
                 "for a single batch write engine.update([batch])",
             )
-        device = self._device_now()
-        windows = self._agreed(lambda: GivenWindow(window), device, None)
-        windows.begin()
         fields = updater.update(self._step_on(device), windows, device, 0)
         self._step_scheduler(fields)
         return Update(*fields)
@@ -255,6 +274,7 @@ class Engine:
             NotFinite: with `check_finite`, something of a training that was left early was not.
         """
         self._check_finite()
+        check_loader(loader)
         device = self._device_now()
         started = perf_counter()
         step = self._step_on(device)
@@ -278,6 +298,7 @@ class Engine:
                 is called with the batch, or with its first item where it is a tuple or a list, as
                 in `(inputs, targets)`.
         """
+        check_loader(loader)
         device = self._device_now()
         in_precision = self._in_precision(forward or forward_inputs, device)
         return outputs_of(self._module, in_precision, loader, device)
@@ -338,20 +359,22 @@ class Engine:
         self, loader: Iterable[Any], updater: Updater, stop: Callable[[], bool] | None
     ) -> Generator[UpdateFields, None, None]:
         # Before anything is drawn, which would change the position and the random numbers.
+        check_loader(loader, stop)
         check_accumulate(self.accumulate)
-        check_scheduler(self.scheduler, self.scheduler_every)
+        check_scheduler(self.scheduler, self.scheduler_every, updater.optimizer)
         if self._averages is not None:
             self._averages.check_out_of_place("a pass of training was asked for")
         self._check_finite()
         device = self._device_now()
         step = self._step_on(device)
         progress = self._progress
+        alone = self._runtime.world_size == 1  # else the ranks agree on a stop, in begin()
+        if alone and stop is not None and stop():
+            return  # before a pass is opened, which would leave the one that was stopped behind
         windows = self._agreed(
             lambda: progress.open_pass(loader, self.accumulate, device), device, stop
         )
-        if isinstance(windows, AgreedPass):
-            stop = None  # which the ranks agree on
-        while not (stop is not None and stop()) and windows.begin():
+        while windows.begin():
             # Nothing may be drawn from here to the yield that the loop you would have written
             # does not draw here: a body that draws random numbers must not change the training.
             fields = updater.update(step, windows, device, progress.updates)
@@ -366,6 +389,8 @@ class Engine:
                     "under way, and its place in the data is lost; leave a pass (break) before you "
                     "do either",
                 )
+            if alone and stop is not None and stop():
+                break
         self._check_finite()
 
     def _step_scheduler(self, fields: UpdateFields) -> None:

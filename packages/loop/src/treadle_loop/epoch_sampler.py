@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from torch.utils.data import Sampler
+from torch.utils.data import DataLoader, Sampler
 
 from treadle_loop.errors import InvalidSetting
-from treadle_loop.order import check_position, shuffled
+from treadle_loop.order import check_flags, check_position, shuffled
 from treadle_loop.seeded import seeded_within
 from treadle_loop.shares import Share
 
@@ -55,9 +55,10 @@ class EpochSampler(Sampler[int]):
         rank: int | None = None,
         world_size: int | None = None,
     ) -> None:
+        check_flags("EpochSampler", shuffle=shuffle, drop_last=drop_last)
         if type(seed) is not int:
             raise InvalidSetting(f"seed is {seed!r}, and an int was expected")
-        self._records = _count(dataset)
+        self.data_records = _count(dataset)
         self._share = Share("EpochSampler", rank, world_size)
         self.rank, self.world_size = self._share.rank, self._share.world_size
         self.shuffle = shuffle
@@ -82,7 +83,7 @@ class EpochSampler(Sampler[int]):
         Raises:
             InvalidPosition: the epoch is negative, there are fewer records, or one is no `int`.
         """
-        check_position(epoch, records, count=self._records)
+        check_position(epoch, records, count=self.data_records)
         self._next_epoch = epoch
         self._next_start = records
 
@@ -101,19 +102,24 @@ class EpochSampler(Sampler[int]):
         places = self._places(start)
         if not self.shuffle or not places:
             return iter(places)
-        order = shuffled(self._records, seed=self.seed, epoch=epoch)
+        order = shuffled(self.data_records, seed=self.seed, epoch=epoch)
         mine = order[places.start : places.stop : places.step]
         return chain.from_iterable(piece.tolist() for piece in mine.split(_PIECE))
 
     def _places(self, start: int) -> range:
         """The places of this rank in the order, in a pass from place `start` on."""
-        stop = self._records
+        stop = self.data_records
         if self.drop_last:
             stop -= (stop - start) % self.world_size
         return self._share.places(start, stop)
 
 
 def _count(dataset: Any) -> int:
+    if isinstance(dataset, DataLoader):
+        raise InvalidSetting(
+            "EpochSampler was given a DataLoader, whose length is in batches, and its data set was "
+            "expected: DataLoader(dataset, sampler=EpochSampler(dataset))",
+        )
     try:
         count = dataset if type(dataset) is int else len(dataset)
     except TypeError:

@@ -153,6 +153,13 @@ def read_outcome(
     counted, weighted = loss.records is None, loss.weight is not None
     records = count(batch) if loss.records is None else loss.records
     weight = records if loss.weight is None else _plain(loss.weight)
+    if (
+        isinstance(weight, Tensor)
+        and weight.is_cpu
+        and isinstance(value, Tensor)
+        and not value.is_cpu
+    ):
+        weight = weight.item()  # it is on the host already, and would be sent at each use
     metrics = {name: _metric(name, metric, weight) for name, metric in loss.metrics.items()}
     detached = value.detach() if isinstance(value, Tensor) else float(value)
     return value, Outcome(detached, weight, records, loss.counts, metrics, weighted, counted)
@@ -184,7 +191,8 @@ def _metric(name: str, metric: Tensor | float | Mean, weight: Weight) -> Mean:
                 f"the metric {name!r} has shape {tuple(value.shape)}, and one value was expected; "
                 "reduce it, for instance with .mean()",
             )
-        value = value.detach().reshape(())
+        # A copy: it may be a parameter, which the step changes, or a view of all outputs.
+        value = value.detach().clone().reshape(())
     elif isinstance(value, Real):
         value = float(value)
     return Mean(value, weight)
@@ -193,7 +201,7 @@ def _metric(name: str, metric: Tensor | float | Mean, weight: Weight) -> Mean:
 def _plain(weight: Weight) -> Weight:
     """The weight without a gradient, or as a number of Python's: numpy's would round and wrap."""
     if isinstance(weight, Tensor):
-        return weight.detach().reshape(())
+        return weight.detach().clone().reshape(())
     return weight if type(weight) is int else float(weight)
 
 

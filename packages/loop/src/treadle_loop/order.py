@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from treadle_loop.errors import InvalidPosition
+from treadle_loop.errors import InvalidPosition, InvalidSetting
 from treadle_loop.seeds import seed_of
 
 
@@ -19,6 +19,19 @@ def shuffled(count: int, *, seed: int, epoch: int) -> Tensor:
     generator.manual_seed(seed_of(seed, epoch))
     # The device is said, since torch.set_default_device would choose another than the generator's.
     return torch.randperm(count, generator=generator, device="cpu")
+
+
+def check_flags(owner: str, **flags: Any) -> None:
+    """See that each is True or False: any text is true.
+
+    Raises:
+        InvalidSetting: one is something else.
+    """
+    for name, flag in flags.items():
+        if type(flag) is not bool:
+            raise InvalidSetting(
+                f"{name} of {owner} is {flag!r}, and True or False was expected",
+            )
 
 
 def check_position(epoch: Any, records: Any, *, count: int) -> None:

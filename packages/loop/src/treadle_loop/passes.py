@@ -47,8 +47,8 @@ class GivenWindow:
         self.last = False
 
     def begin(self) -> bool:
-        """It is there."""
-        return True
+        """It is there, if anything is."""
+        return self.planned > 0
 
     def draw(self) -> Iterator[Any]:
         """The window's batches."""

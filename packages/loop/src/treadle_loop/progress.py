@@ -8,7 +8,7 @@ import torch
 
 from treadle_loop.errors import InvalidPosition
 from treadle_loop.passes import Pass, SizedPass, UnsizedPass, length_of
-from treadle_loop.random_state import get_random_state, set_random_state
+from treadle_loop.random_state import fitting, get_random_state, set_random_state
 from treadle_loop.records import record_counter
 from treadle_loop.seeking import (
     begin,
@@ -38,6 +38,7 @@ POSITION_WITHIN = frozenset(
         "shuffle",
         "batch_size",
         "length",
+        "data",
     }
 )
 # Which of the values of a state are random states, that of one process and of no other.
@@ -56,6 +57,7 @@ class Progress:
         records: how many records of its order all ranks have used, from which it can be gone on
             with. Where the loader says how many a batch has, this is not what the step counted.
         complete: whether nothing of it is left.
+        made: how many updates were made in all passes.
         turn: how often a pass was begun or a state loaded.
     """
 
@@ -69,6 +71,7 @@ class Progress:
         "batches",
         "complete",
         "epoch",
+        "made",
         "records",
         "turn",
         "updates",
@@ -84,7 +87,7 @@ class Progress:
         self._resumed: Mapping[str, Any] | None = None
         self.epoch = self.updates = self.batches = self.records = 0
         self.complete = False
-        self.turn = 0
+        self.made = self.turn = 0
 
     def open_pass(
         self, loader: Iterable[Any], accumulate: int, device: torch.device | None
@@ -136,6 +139,7 @@ class Progress:
             self.updates + 1,
             last,
         )
+        self.made += 1
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values, from which another process can go on; those of this rank."""
@@ -166,6 +170,7 @@ class Progress:
         generators = states_of_generators(self._loader)
         if generators:
             state["generators"] = generators
+        state["made"] = self.made
         if has_workers(self._loader):
             state["had_workers"] = True
         return state
@@ -181,9 +186,11 @@ class Progress:
         else:
             state = {key: ranks[0][key] for key in ranks[0].keys() - {"loader", "generators"}}
             state |= {key: {} for key in _RANDOM_STATES & state.keys()}
+        state = {**state, **{key: fitting(state[key]) for key in _RANDOM_STATES & state.keys()}}
         set_random_state(state["random_state"])
         self._started_from = self._ahead = self._loader = None
         self._set(*(state.get(count, 0) for count in ("epoch", "updates", "batches", "records")))
+        self.made = state.get("made", 0)
         self._resumed = state
 
     def _go_on(
@@ -223,7 +230,7 @@ class Progress:
 
     def _check_order(self, loader: Any, resumed: Mapping[str, Any]) -> None:
         order = _order_of(loader)
-        names = ["seed", "shuffle"]
+        names = ["seed", "shuffle", "data"]
         # Smaller batches are more of them, and so are fewer ranks.
         if (order["batch_size"], self._world_size) == (
             resumed["batch_size"],
@@ -232,9 +239,10 @@ class Progress:
             names.append("length")
         for name in names:
             if order[name] != resumed[name]:
+                what = {"length": "batches", "data": "records"}.get(name, name)
                 raise InvalidPosition(
-                    f"the position was saved in an order of {name} {resumed[name]}, and the "
-                    f"loader has {name} {order[name]}: records would be repeated and others left "
+                    f"the position was saved in an order of {what} {resumed[name]}, and the "
+                    f"loader has {what} {order[name]}: records would be repeated and others left "
                     "out; make the loader as it was, or resume from the end of a pass",
                 )
 
@@ -275,5 +283,6 @@ def _order_of(loader: Any) -> dict[str, Any]:
         "seed": getattr(seeker, "seed", None),
         "shuffle": getattr(seeker, "shuffle", None),
         "batch_size": records_a_batch(loader) or getattr(loader, "batch_size", None),
-        "length": None if seeker is None else length_of(loader),
+        "length": length_of(loader) if seeker or isinstance(loader, Sequence) else None,
+        "data": getattr(seeker, "data_records", None),
     }

@@ -66,6 +66,16 @@ def set_random_state(state: dict[str, Any]) -> None:
         torch.mps.set_rng_state(state["mps"].cpu())
 
 
+def fitting(state: dict[str, Any]) -> dict[str, Any]:
+    """The same without the devices of which there are more or fewer here: they cannot go on."""
+    here = {kind: devices.device_count() for kind, devices in _device_kinds().items()}
+    here["mps"] = int(torch.backends.mps.is_available())
+    seen = {kind: len(state[kind]) if kind != "mps" else 1 for kind in here if kind in state}
+    return {
+        kind: each for kind, each in state.items() if kind not in seen or seen[kind] == here[kind]
+    }
+
+
 def _device_kinds() -> dict[str, Any]:
     """The kinds of devices of which a machine may have several, and which can be asked alike."""
     return {"cuda": torch.cuda, "xpu": torch.xpu}

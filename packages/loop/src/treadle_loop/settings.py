@@ -3,9 +3,10 @@
 import inspect
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch.utils.data import Dataset, IterableDataset
 
 from treadle_loop.errors import InvalidSetting
 from treadle_loop.runtime import Runtime
@@ -24,6 +25,13 @@ def check_parts(model: Any, step: Any, optimizer: Any) -> None:
         fits=callable(step),
         wanted="a function of the model and a batch, or supervised(loss),",
     )
+    of_outputs = getattr(step, "__module__", "") == "torch.nn.functional"
+    if of_outputs or isinstance(step, nn.Module):
+        name = getattr(step, "__name__", f"{type(step).__name__}()")
+        raise InvalidSetting(
+            f"the step is {name}, which takes outputs and targets, and a function of the model and "
+            f"a batch was expected; did you mean supervised({name})?",
+        )
     if optimizer is None:
         return
     _check("optimizer", optimizer, fits=isinstance(optimizer, Optimizer), wanted="an Optimizer")
@@ -36,11 +44,12 @@ def check_parts(model: Any, step: Any, optimizer: Any) -> None:
         )
 
 
-def check_scheduler(scheduler: Any, every: str) -> None:
+def check_scheduler(scheduler: Any, every: str, optimizer: Optimizer | None) -> None:
     """See that the scheduler can be stepped, and when.
 
     Raises:
-        InvalidSetting: it is a class, or wants a validation loss, or `every` is neither.
+        InvalidSetting: it is a class, or another optimizer's, or wants a validation loss, or
+            `every` is neither.
     """
     if every not in ("step", "epoch"):
         raise InvalidSetting(
@@ -54,6 +63,53 @@ def check_scheduler(scheduler: Any, every: str) -> None:
         )
     steps = callable(getattr(scheduler, "step", None)) and not isinstance(scheduler, type)
     _check("scheduler", scheduler, fits=scheduler is None or steps, wanted="an object with step()")
+    own = getattr(scheduler, "optimizer", None)
+    # Hosts wrap an optimizer, and keep the one that was made under the same name.
+    if own is not None and own not in (optimizer, getattr(optimizer, "optimizer", None)):
+        raise InvalidSetting(
+            f"the scheduler is a {type(scheduler).__name__} of another optimizer, so the learning "
+            "rate of this one would stay as it is; make it from the optimizer that the engine has",
+        )
+
+
+def check_loader(loader: Any, stop: Any = None) -> None:
+    """See that it yields batches, as far as that can be seen.
+
+    Raises:
+        InvalidSetting: it yields single records, or nothing; or `stop` is no function.
+    """
+    if isinstance(loader, Tensor) or (
+        isinstance(loader, Dataset) and not isinstance(loader, IterableDataset)
+    ):
+        raise InvalidSetting(
+            f"the loader is a {type(loader).__name__}, which yields single records, and batches "
+            "were expected; give DataLoader(dataset, batch_size=...), or "
+            "TensorLoader(*tensors, batch_size=...)",
+        )
+    iterable = hasattr(loader, "__iter__") or hasattr(loader, "__getitem__")
+    if isinstance(loader, type) or not iterable:
+        raise InvalidSetting(
+            f"the loader is {_named(loader)}, and something that yields batches was expected",
+        )
+    if stop is not None and not callable(stop):
+        raise InvalidSetting(
+            f"stop is {stop!r}, and a function that says whether to stop was expected, such as "
+            "stop_on_signals()",
+        )
+
+
+def check_runtime(runtime: Any) -> None:
+    """See that it is a runtime, and not what makes one.
+
+    Raises:
+        InvalidSetting: it is something else.
+    """
+    fits = not isinstance(runtime, type) and hasattr(runtime, "world_size")
+    if not fits:
+        raise InvalidSetting(
+            f"the runtime is {runtime!r}, and one of treadle_loop.runtimes was expected, such as "
+            "runtimes.ddp()",
+        )
 
 
 def check_accumulate(accumulate: Any) -> None:

@@ -1,5 +1,6 @@
 """The states of an engine's parts, saved together and loaded together or not at all."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -64,9 +65,13 @@ def load_states(parts: Mapping[str, Any], state: Mapping[str, Any]) -> list[dict
             _check_tensors(part, state[name])
         elif isinstance(part, Optimizer):
             _check_groups(part, state[name])
+        elif name == "scheduler":
+            _check_kind(part, state[name])
     # Backwards: averages that do not fit are refused before anything was loaded.
     for name, part in reversed(present.items()):
-        part.load_state_dict(_parted(part, state[name], present))
+        own = _parted(part, state[name], present)
+        # Optimizers and schedulers keep what they are given, and would change it in training.
+        part.load_state_dict(own if isinstance(part, nn.Module) else copy.deepcopy(own))
     ranks: list[dict[str, Any]] = state["ranks"]
     return ranks
 
@@ -97,6 +102,19 @@ def _check_tensors(model: nn.Module, saved: Mapping[str, Any]) -> None:
         raise StateMismatch(
             f"the state is that of another model than {type(model).__name__}: it has "
             f"{', '.join(wrong[:3])}{rest}; make the model as it was when the state was saved",
+        )
+
+
+def _check_kind(scheduler: Any, saved: Mapping[str, Any]) -> None:
+    """See that it is the state of such a scheduler: another one would load, and fail later."""
+    own = scheduler.state_dict().keys()
+    missing, unknown = sorted(own - saved.keys()), sorted(saved.keys() - own)
+    # Only both together: other versions of torch have one more or one less.
+    if missing and unknown:
+        raise StateMismatch(
+            f"the state is that of another scheduler than {type(scheduler).__name__}: it has no "
+            f"{missing[0]}, and has {unknown[0]}; make the scheduler as it was when the state was "
+            "saved",
         )
 
 

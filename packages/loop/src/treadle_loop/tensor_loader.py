@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from treadle_loop.errors import InvalidSetting, TensorsDisagree
-from treadle_loop.order import check_position, shuffled
+from treadle_loop.order import check_flags, check_position, shuffled
 from treadle_loop.shares import Share
 
 
@@ -64,6 +64,7 @@ class TensorLoader:
             raise InvalidSetting(
                 f"batch_size is {batch_size!r}, and an int of at least 1 was expected",
             )
+        check_flags("TensorLoader", shuffle=shuffle, drop_last=drop_last)
         if type(seed) is not int:
             raise InvalidSetting(f"seed is {seed!r}, and an int was expected")
         sizes = [tensor.shape[0] for tensor in tensors]
@@ -77,7 +78,7 @@ class TensorLoader:
         self.shuffle = shuffle
         self.seed = seed
         self.drop_last = drop_last
-        self._records = sizes[0]
+        self.data_records = sizes[0]
         self._share = Share("TensorLoader", rank, world_size)
         self.rank, self.world_size = self._share.rank, self._share.world_size
         self._next_epoch = 0
@@ -97,7 +98,7 @@ class TensorLoader:
         Raises:
             InvalidPosition: the epoch is negative, there are fewer records, or one is no `int`.
         """
-        check_position(epoch, records, count=self._records)
+        check_position(epoch, records, count=self.data_records)
         self._next_epoch = epoch
         self._next_start = records
 
@@ -119,14 +120,14 @@ class TensorLoader:
         if not places:
             return
         if self.shuffle:
-            order = shuffled(self._records, seed=self.seed, epoch=epoch)
+            order = shuffled(self.data_records, seed=self.seed, epoch=epoch)
             order = order[places.start : places.stop : places.step]
         else:
             order = torch.arange(places.start, places.stop, places.step, device="cpu")
         # One permutation a device, moved once a pass.
         orders = {device: order.to(device) for device in {t.device for t in self.tensors}}
         # No more than there is: split() takes 64 bits.
-        most = min(size, self._records)
+        most = min(size, self.data_records)
         pieces = [orders[tensor.device].split(most) for tensor in self.tensors]
         for piece in zip(*pieces, strict=True):
             yield tuple(
@@ -136,7 +137,7 @@ class TensorLoader:
 
     def _places(self, start: int) -> range:
         """The places of this rank in the order, in a pass from place `start` on."""
-        stop = self._records
+        stop = self.data_records
         if self.drop_last:
             stop -= (stop - start) % (self.batch_size * self.world_size)
         return self._share.places(start, stop)

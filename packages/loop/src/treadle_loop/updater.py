@@ -13,6 +13,7 @@ from treadle_loop.agreement import AgreedPass
 from treadle_loop.averages import AveragedWeights
 from treadle_loop.clipping import Clipping
 from treadle_loop.devices import place
+from treadle_loop.errors import Busy
 from treadle_loop.finite import FiniteCheck
 from treadle_loop.gradients import Dropping, parameters_of
 from treadle_loop.loss import Outcome, read_outcome
@@ -73,19 +74,24 @@ class Updater:
 
         An exception drops the gradients, and nothing of the window counts.
         """
+        if self.busy:
+            raise Busy(
+                "an update was asked for while another of this engine is being computed, whose "
+                "gradients it would drop; call it between two updates, and not in the step",
+            )
         model, optimizer, backward = self.model, self.optimizer, self._backward
         if self.averages is not None:
             self.averages.check_out_of_place("an update was asked for")
         if not model.training:
             model.train()
         self.busy = True
-        self._gradients.drop(anew=index == 0)
         accumulation = None
         if window.planned > 1 or self._shared:
             accumulation = self._accumulation(window)
         outcomes: Sequence[Outcome] = []
         records = batches = 0
         try:
+            self._gradients.drop(anew=index == 0)
             for batch in window.draw():
                 placed = place(batch, device)
                 loss, outcome = read_outcome(step(model, placed), placed, window.count)

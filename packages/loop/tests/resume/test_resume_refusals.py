@@ -273,7 +273,7 @@ WITHIN = (
             lambda noisy: tensors(noisy, shuffle=False),
             ORDER.format("shuffle True", "shuffle False"),
         ),
-        (lambda noisy: tensors(noisy, count=16), ORDER.format("length 7", "length 4")),
+        (lambda noisy: tensors(noisy, count=16), ORDER.format("records 26", "records 16")),
         (lambda noisy: tensors(noisy, batch_size=5), WITHIN.format(5)),
         (lambda noisy: tensors(noisy, batch_size=8), WITHIN.format(8)),
         (lambda noisy: sampled(noisy, seed=4), ORDER.format("seed 3", "seed 4")),
