@@ -6,7 +6,8 @@ from typing import Any
 from torch import nn
 
 from treadle_loop.errors import RankFailed, RecordsDisagree, RecordsUnknown, UnequalRanks
-from treadle_loop.passes import Pass
+from treadle_loop.meeting import agree
+from treadle_loop.passes import GivenWindow, Pass
 from treadle_loop.records import count_records
 from treadle_loop.runtime import Runtime
 
@@ -34,6 +35,7 @@ class AgreedPass:
 
     __slots__ = (
         "_batches",
+        "_drawn",
         "_model",
         "_open_pass",
         "_place",
@@ -63,6 +65,7 @@ class AgreedPass:
         self._place = place
         self._stop = stop
         self._stopping = False
+        self._drawn = 0
         self._batches: list[Any] = []
         self.planned = 0
         self.last = False
@@ -74,7 +77,8 @@ class AgreedPass:
         Raises:
             RankFailed: another rank could not begin its pass, draw its batches, or say whether to
                 stop.
-            UnequalRanks: another rank has more batches, or fewer.
+            RanksOutOfStep: another rank is doing something else.
+            UnequalRanks: another rank has more batches, or fewer, in the window or in the pass.
         """
         if self._stopping:
             return False
@@ -85,16 +89,26 @@ class AgreedPass:
             stop = self._stop is not None and self._stop()
         except Exception as error:  # noqa: BLE001 (the others are waiting, and are told first)
             failure = error
-        everyone = self._runtime.agree(
-            [failure is not None, len(self._batches), own_last, self._count(), stop]
+        self._drawn += len(self._batches)
+        given = isinstance(self._windows, GivenWindow)
+        everyone = agree(
+            self._runtime,
+            "an update",
+            [
+                failure is not None,
+                len(self._batches),
+                own_last or not self._batches,
+                self._drawn,
+                self._count(),
+                stop,
+            ],
+            failure,
         )
-        if failure is not None:
-            raise failure
-        failed, batches, last, records, stops = zip(*everyone, strict=True)
+        failed, batches, ended, drawn, records, stops = zip(*everyone, strict=True)
         raise_if_failed(
             failed, "could not begin its next update, so no rank can go on; its own error says why"
         )
-        self._check_equal(batches, last)
+        _check_equal(batches, ended, drawn, given=given)
         self.planned, self.last = len(self._batches), own_last
         self.records = sum(records)
         self._stopping = any(stops)
@@ -129,21 +143,45 @@ class AgreedPass:
         except (RecordsDisagree, RecordsUnknown):
             return float("nan")
 
-    def _check_equal(self, batches: tuple[float, ...], last: tuple[float, ...]) -> None:
-        if len(set(batches)) == 1 and len(set(last)) == 1:
-            return
-        counts = ", ".join(f"rank {rank}: {count:.0f}" for rank, count in enumerate(batches))
-        ended = [str(rank) for rank, one in enumerate(last) if one]
+
+def _check_equal(
+    batches: Sequence[float], ended: Sequence[float], drawn: Sequence[float], *, given: bool
+) -> None:
+    """See that an update is of equally many batches on each rank, and ends the pass on all or none.
+
+    Args:
+        batches: how many each rank has for it.
+        ended: whether each rank has no more.
+        drawn: how many each has drawn, those included.
+        given: whether they were given to `Engine.update`, and belong to no pass.
+
+    Raises:
+        UnequalRanks: it is not.
+    """
+    if len(set(batches)) == 1 and len(set(ended)) == 1:
+        return
+    here = ", ".join(f"rank {rank}: {count:.0f}" for rank, count in enumerate(batches))
+    if given:
         raise UnequalRanks(
-            f"the ranks have unequal numbers of batches: in this window {counts}"
-            + (
-                f"; the pass ends here on rank {', '.join(ended)} only"
-                if 0 < len(ended) < len(last)
-                else ""
-            )
-            + "; an update needs all of them, so give each rank equally many: "
-            "EpochSampler(dataset, drop_last=True) does, and so does the loader's own drop_last",
+            f"Engine.update was given unequal numbers of batches: {here}; an update needs all "
+            "ranks for each batch, so give it a list of one length everywhere",
         )
+    # A window that does not end its pass is full: it has as many batches as are accumulated.
+    full = [count for count, one in zip(batches, ended, strict=True) if not one]
+    if full and max(batches) > min(full):
+        raise UnequalRanks(
+            f"the ranks accumulate unequal numbers of batches: in this update {here}; make the "
+            "engine with the same accumulate on every rank",
+        )
+    numbers = ", ".join(
+        f"rank {rank}: {count:.0f}" if one else f"rank {rank}: more than {count:.0f}"
+        for rank, (count, one) in enumerate(zip(drawn, ended, strict=True))
+    )
+    raise UnequalRanks(
+        f"the ranks have unequal numbers of batches: {numbers} (from where this pass was begun, or "
+        "gone on with); an update needs all of them, so give each rank equally many: "
+        "EpochSampler(dataset, drop_last=True) does, and so does the loader's own drop_last",
+    )
 
 
 def raise_if_failed(failed: Sequence[float], what: str) -> None:

@@ -9,7 +9,6 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from treadle_loop import runtimes
 from treadle_loop.agreement import AgreedPass
 from treadle_loop.averages import AveragedWeights, Decay
 from treadle_loop.clipping import clipping_of
@@ -19,10 +18,12 @@ from treadle_loop.epoch import EpochResult, Totals
 from treadle_loop.errors import Busy, NoAverages, NoOptimizer, NotAWindow, NotFinite, PassSuperseded
 from treadle_loop.evaluation import Forward, evaluate, forward_inputs, outputs_of
 from treadle_loop.finite import FiniteCheck
+from treadle_loop.meeting import gather
 from treadle_loop.passes import GivenWindow, Pass
 from treadle_loop.precision import LossScaling, Precision, autocasting, check_precision
 from treadle_loop.progress import Progress
 from treadle_loop.runtime import Runtime
+from treadle_loop.runtimes.plain import default_runtime
 from treadle_loop.settings import (
     check_accumulate,
     check_host,
@@ -119,7 +120,7 @@ class Engine:
         self.accumulate = accumulate
         self.scheduler = scheduler
         self.scheduler_every = scheduler_every
-        self._runtime = runtimes.torch() if runtime is None else runtime
+        self._runtime = default_runtime(model, optimizer) if runtime is None else runtime
         check_precision(precision)
         check_runtime(self._runtime)
         check_host(precision, self._runtime)
@@ -331,7 +332,7 @@ class Engine:
         """
         self._check_idle("state_dict")
         self._check_finite()
-        ranks = self._runtime.gather(self._progress.state_dict())
+        ranks = gather(self._runtime, "state_dict", self._progress.state_dict())
         return {**states_of(self._parts()), "ranks": ranks}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from treadle_loop.loss import Outcome
 from treadle_loop.means import BLOCK, Means, RunningMean
+from treadle_loop.meeting import gather
 from treadle_loop.runtime import Runtime
 from treadle_loop.update import Update
 from treadle_loop.wording import LEAST, duration, figure, quantity, rate
@@ -141,10 +142,13 @@ class Totals:
         """The same for all ranks together; it waits for the device, and for the others.
 
         `batches` is what the rank with the most had.
+
+        Raises:
+            RanksOutOfStep: another rank is doing something else.
         """
         self._sum_up()
         own = (self.records, self.batches, self._counts, self._loss.read(), self._metrics.read())
-        everyone = runtime.gather(own)
+        everyone = gather(runtime, "over_ranks", own)
         shared = Totals()
         shared.complete = self.complete
         for records, batches, counts, loss, metrics in everyone:

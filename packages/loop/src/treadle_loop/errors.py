@@ -156,8 +156,12 @@ class RankFailed(LoopError, RuntimeError):
     """Another rank could not go on."""
 
 
+class RanksOutOfStep(LoopError, RuntimeError):
+    """Ranks that train together are not doing the same, so they would wait in vain."""
+
+
 class UnequalRanks(LoopError, RuntimeError):
-    """Ranks that train together have unequal numbers of batches."""
+    """Ranks that train together have unequal numbers of batches, in a pass or in an update."""
 
 
 class PassSuperseded(LoopError, RuntimeError):

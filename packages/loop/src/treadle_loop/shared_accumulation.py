@@ -2,15 +2,18 @@
 
 import math
 from collections.abc import Callable, Sequence
+from zlib import crc32
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from treadle_loop.agreement import AgreedPass
+from treadle_loop.errors import RanksOutOfStep
 from treadle_loop.gradients import multiply_gradients
 from treadle_loop.loss import Mean, Outcome
 from treadle_loop.means import RunningMean, wide, wide_on
+from treadle_loop.meeting import SLOTS, agree
 from treadle_loop.runtime import Runtime
 from treadle_loop.weightless import adding_nothing
 
@@ -117,5 +120,23 @@ class SharedAccumulation:
             return int(self._window.records), {}
         names = sorted(counts)
         own = [sum(outcome.records for outcome in outcomes), *(counts[name] for name in names)]
-        records, *further = map(sum, zip(*self._runtime.agree(own), strict=True))
+        records, *further = self._sums(own, names)
         return int(records), {name: int(each) for name, each in zip(names, further, strict=True)}
+
+    def _sums(self, own: Sequence[float], names: Sequence[str]) -> list[float]:
+        """The sums over all ranks, in as many messages as it takes; in one, as a rule."""
+        # So that counts of other names are not added up.
+        signature = crc32("\n".join(names).encode())
+        sums: list[float] = []
+        while own:
+            piece, own = own[: SLOTS - 1], own[SLOTS - 1 :]
+            everyone = agree(self._runtime, "the counts of an update", [signature, *piece])
+            for rank, (other, *_) in enumerate(everyone):
+                if other != signature:
+                    raise RanksOutOfStep(
+                        f"the step gives the counts {', '.join(names) or '(none)'} on rank "
+                        f"{self._runtime.rank}, and others on rank {rank}: which it gives has to "
+                        "be the same on every rank",
+                    )
+            sums += map(sum, zip(*(values for _, *values in everyone), strict=True))
+        return sums

@@ -9,8 +9,9 @@ from torch import nn
 
 from treadle_loop.agreement import raise_if_failed
 from treadle_loop.epoch import Totals
-from treadle_loop.errors import UnequalRanks
+from treadle_loop.errors import RanksOutOfStep, UnequalRanks
 from treadle_loop.evaluation import evaluate, uninterrupted
+from treadle_loop.meeting import agree
 from treadle_loop.runtime import Runtime
 from treadle_loop.supervised import Step
 
@@ -26,6 +27,7 @@ def evaluate_together(
 
     Raises:
         RankFailed: another rank could not evaluate.
+        RanksOutOfStep: another rank is doing something else.
         UnequalRanks: each rank holds a part of the model, and one has no batch at all.
     """
 
@@ -38,11 +40,12 @@ def evaluate_together(
         totals = evaluate(
             model, step, loader, device, in_step if runtime.collective_forward else uninterrupted
         )
+    except RanksOutOfStep:  # nobody is waiting here
+        raise
     except Exception as error:  # noqa: BLE001 (the others are waiting, and are told first)
         failure = error
-    failed = [one for (one,) in runtime.agree([failure is not None])]
-    if failure is not None:
-        raise failure
+    everyone = agree(runtime, "test_epoch", [failure is not None], failure)
+    failed = [one for (one,) in everyone]
     raise_if_failed(
         failed, "could not evaluate, so there is no result of all ranks; its own error says why"
     )
@@ -57,6 +60,7 @@ def equally_many(batches: Iterator[Any], runtime: Runtime) -> Iterator[tuple[Any
 
     Raises:
         RankFailed: another rank could not draw its batch.
+        RanksOutOfStep: another rank is doing something else.
         UnequalRanks: a rank has none at all.
     """
     last: list[Any] = []
@@ -68,9 +72,8 @@ def equally_many(batches: Iterator[Any], runtime: Runtime) -> Iterator[tuple[Any
         except Exception as error:  # noqa: BLE001 (the others are waiting, and are told first)
             failure = error
         last = drawn or last
-        everyone = runtime.agree([failure is not None, len(drawn), len(last)])
-        if failure is not None:
-            raise failure
+        own_state = [failure is not None, len(drawn), len(last)]
+        everyone = agree(runtime, "test_epoch", own_state, failure)
         failed, own, any_so_far = zip(*everyone, strict=True)
         raise_if_failed(
             failed, "could not draw its batch, so no rank can go on; its own error says why"

@@ -191,6 +191,30 @@ def test_a_model_and_a_runtime_that_do_not_fit(ranks, kind):
     assert [[untold, bare, untold]] * 2 == ranks(mistakes, kind)
 
 
+def untold(here):
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    try:
+        Engine(model, step, optimizer)
+    except InvalidSetting as error:
+        # What was meant is said, or nothing is trained.
+        Engine(model, step, optimizer, runtime=runtimes.torch()).train_epoch(batches(1))
+        tested = Engine(model, step).test_epoch(batches(here.rank + 1))
+        return str(error), tested.batches
+
+
+def test_ranks_that_neither_the_model_nor_the_engine_knows_of(ranks):
+    """To train a bare model where there are several ranks has to be asked for."""
+    message = (
+        "torch.distributed has 2 ranks, and neither the model nor the engine knows of them: each "
+        "would train another model, on its share of the records; wrap the model and give "
+        "Engine(..., runtime=runtimes.ddp()), or runtime=runtimes.torch() where each process "
+        "trains a model of its own"
+    )
+
+    assert [(message, 1), (message, 2)] == ranks(untold)
+
+
 @pytest.mark.parametrize(("kind", "name"), [("ddp", "DDPRuntime"), ("fsdp2", "FSDP2Runtime")])
 def test_no_process_group(kind, name):
     """A runtime of several ranks without a process group is an error that says how to get one."""

@@ -88,16 +88,35 @@ def test_the_error_says_who_has_how_many(ranks):
     (inside, _), _ = ranks(uneven, "ddp", False, 2, (4, 3), True)
     (between, _), _ = ranks(uneven, "ddp", False, 2, (4, 2), True)
 
-    assert (
-        "the ranks have unequal numbers of batches: in this window rank 0: 2, rank 1: 1; an update "
-        "needs all of them, so give each rank equally many: EpochSampler(dataset, drop_last=True) "
-        "does, and so does the loader's own drop_last"
-    ) == inside[2]
-    assert (
-        "the ranks have unequal numbers of batches: in this window rank 0: 2, rank 1: 2; the pass "
-        "ends here on rank 1 only; an update needs all of them, so give each rank equally many: "
+    (early, _), _ = ranks(uneven, "ddp", False, 1, (3, 4), True)
+    message = (
+        "the ranks have unequal numbers of batches: {} (from where this pass was begun, or gone on "
+        "with); an update needs all of them, so give each rank equally many: "
         "EpochSampler(dataset, drop_last=True) does, and so does the loader's own drop_last"
-    ) == between[2]
+    )
+
+    assert message.format("rank 0: 4, rank 1: 3") == inside[2]
+    assert message.format("rank 0: more than 2, rank 1: 2") == between[2]
+    assert message.format("rank 0: 3, rank 1: more than 3") == early[2]
+
+
+def accumulated(here, accumulate, count, sized):
+    loader = Loader(count, count if sized else None)
+    return outcome_of(engine_of(here, accumulate=here.mine(accumulate)), loader)
+
+
+@pytest.mark.parametrize("sized", [True, False])
+@pytest.mark.parametrize(
+    ("accumulate", "count", "seen"), [((2, 4), 8, (2, 4)), ((4, 2), 3, (3, 2)), ((1, 3), 3, (1, 3))]
+)
+def test_ranks_that_accumulate_unequally_many(ranks, accumulate, count, seen, sized):
+    """Where ranks accumulate unequally many, the message says so and blames no loader."""
+    message = (
+        f"the ranks accumulate unequal numbers of batches: in this update rank 0: {seen[0]}, "
+        f"rank 1: {seen[1]}; make the engine with the same accumulate on every rank"
+    )
+
+    assert [(0, "UnequalRanks", message)] * 2 == ranks(accumulated, accumulate, count, sized)
 
 
 def windows(here, counts):
@@ -109,11 +128,10 @@ def windows(here, counts):
 
 
 def test_windows_of_unequal_lengths(ranks):
-    """So do two lists of batches for one update."""
+    """So do two lists of batches for one update, which belong to no pass."""
     message = (
-        "the ranks have unequal numbers of batches: in this window rank 0: 2, rank 1: 3; an update "
-        "needs all of them, so give each rank equally many: EpochSampler(dataset, drop_last=True) "
-        "does, and so does the loader's own drop_last"
+        "Engine.update was given unequal numbers of batches: rank 0: 2, rank 1: 3; an update needs "
+        "all ranks for each batch, so give it a list of one length everywhere"
     )
 
     assert [message, message] == ranks(windows, (2, 3))

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
@@ -67,6 +68,27 @@ class PlainRuntime:
             "was not told so: its counts and means would be those of one rank; give "
             f"Engine(..., runtime=runtimes.{wanted}())",
         )
+
+
+def default_runtime(model: nn.Module, optimizer: Optimizer | None) -> PlainRuntime:
+    """What runs a loop that was told nothing.
+
+    Raises:
+        InvalidSetting: it trains, and there are ranks to train with that its model knows nothing
+            of.
+    """
+    runtime = PlainRuntime()
+    runtime.unwrap(model)
+    if optimizer is not None and dist.is_available() and dist.is_initialized():
+        world_size = dist.get_world_size()
+        if world_size > 1:
+            raise InvalidSetting(
+                f"torch.distributed has {world_size} ranks, and neither the model nor the engine "
+                "knows of them: each would train another model, on its share of the records; wrap "
+                "the model and give Engine(..., runtime=runtimes.ddp()), or "
+                "runtime=runtimes.torch() where each process trains a model of its own",
+            )
+    return runtime
 
 
 def is_fully_sharded(model: nn.Module) -> bool:
