@@ -205,6 +205,7 @@ class Engine:
             WrongLength: the loader's length was not right.
             CannotSeek: the pass to go on with is under way, and the loader cannot.
             UnequalRanks: the ranks have unequal numbers of batches.
+            RanksOutOfStep: another rank is doing something else.
             PassSuperseded: the body loaded a state, or began another pass of this engine.
             AveragesInPlace: it was called within `averaged()`.
             NotFinite: with `check_finite`, a loss or gradient was not: of this pass, at its end; of
