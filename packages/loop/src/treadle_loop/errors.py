@@ -70,10 +70,6 @@ class InvalidPosition(LoopError, ValueError):
     """A position lies outside the loader's data."""
 
 
-class DevicesDisagree(LoopError, RuntimeError):
-    """A random state is that of more or fewer devices than there are here."""
-
-
 class NumpyMissing(LoopError, ImportError):
     """A random state holds that of numpy, which cannot be imported."""
 

@@ -8,7 +8,7 @@ import torch
 
 from treadle_loop.errors import InvalidPosition
 from treadle_loop.passes import Pass, SizedPass, UnsizedPass, length_of
-from treadle_loop.random_state import fitting, get_random_state, set_random_state
+from treadle_loop.random_state import get_random_state, set_random_state
 from treadle_loop.records import record_counter
 from treadle_loop.seeking import (
     begin,
@@ -186,7 +186,6 @@ class Progress:
         else:
             state = {key: ranks[0][key] for key in ranks[0].keys() - {"loader", "generators"}}
             state |= {key: {} for key in _RANDOM_STATES & state.keys()}
-        state = {**state, **{key: fitting(state[key]) for key in _RANDOM_STATES & state.keys()}}
         set_random_state(state["random_state"])
         self._started_from = self._ahead = self._loader = None
         self._set(*(state.get(count, 0) for count in ("epoch", "updates", "batches", "records")))

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from treadle_loop.errors import DevicesDisagree, NumpyMissing
+from treadle_loop.errors import NumpyMissing
 
 
 def get_random_state() -> dict[str, Any]:
@@ -40,18 +40,13 @@ def get_random_state() -> dict[str, Any]:
 def set_random_state(state: dict[str, Any]) -> None:
     """Put the global generators into a state that `get_random_state` returned.
 
-    A generator that the state does not hold is left as it is. A kind of device that is not
-    initialised yet gets its state when it is. An error leaves everything as it was.
+    A generator that the state does not hold is left as it is, and so is a kind of device of which
+    there are more or fewer here: they cannot go on. One that is not initialised yet gets its state
+    when it is. An error leaves everything as it was.
 
     Raises:
-        DevicesDisagree: the state is that of more or fewer devices than there are here.
         NumpyMissing: it holds numpy's generator, and numpy cannot be imported.
     """
-    for kind, devices in _device_kinds().items():
-        if kind in state:
-            _check_count(kind.upper(), len(state[kind]), devices.device_count())
-    if "mps" in state:
-        _check_count("MPS", 1, int(torch.backends.mps.is_available()))
     if "numpy" in state:
         _import_numpy_random().set_state(state["numpy"])
     if "python" in state:
@@ -60,34 +55,15 @@ def set_random_state(state: dict[str, Any]) -> None:
     if "torch" in state:
         torch.set_rng_state(state["torch"].cpu())
     for kind, devices in _device_kinds().items():
-        if kind in state:
+        if kind in state and len(state[kind]) == devices.device_count():
             devices.set_rng_state_all([each.cpu() for each in state[kind]])
-    if "mps" in state:
+    if "mps" in state and torch.backends.mps.is_available():
         torch.mps.set_rng_state(state["mps"].cpu())
-
-
-def fitting(state: dict[str, Any]) -> dict[str, Any]:
-    """The same without the devices of which there are more or fewer here: they cannot go on."""
-    here = {kind: devices.device_count() for kind, devices in _device_kinds().items()}
-    here["mps"] = int(torch.backends.mps.is_available())
-    seen = {kind: len(state[kind]) if kind != "mps" else 1 for kind in here if kind in state}
-    return {
-        kind: each for kind, each in state.items() if kind not in seen or seen[kind] == here[kind]
-    }
 
 
 def _device_kinds() -> dict[str, Any]:
     """The kinds of devices of which a machine may have several, and which can be asked alike."""
     return {"cuda": torch.cuda, "xpu": torch.xpu}
-
-
-def _check_count(kind: str, seen: int, here: int) -> None:
-    if seen != here:
-        raise DevicesDisagree(
-            f"the random state is that of {seen} {kind} device{'s' * (seen != 1)}, and this process "
-            f"has {here}; go on where there are as many, or remove {kind.lower()!r} from the random "
-            "state, to go on with other random numbers there",
-        )
 
 
 def _import_numpy_random() -> ModuleType:
