@@ -140,6 +140,55 @@ def test_a_mapping_that_forbids_update_moves():
     assert META == place(batch, META)["logits"].device
 
 
+class Wrapper(collections.abc.MutableMapping):
+    """Keeps its items in a mapping of its own, as its maker wants it."""
+
+    def __init__(self, within, source):
+        self.within = within
+        self.source = source
+
+    def __getitem__(self, key):
+        return self.within[key]
+
+    def __setitem__(self, key, value):
+        self.within[key] = value
+
+    def __delitem__(self, key):
+        del self.within[key]
+
+    def __iter__(self):
+        return iter(self.within)
+
+    def __len__(self):
+        return len(self.within)
+
+
+class Slotted(Wrapper):
+    __slots__ = ("__items", "source")
+
+    @property
+    def within(self):
+        return self.__items
+
+    @within.setter
+    def within(self, items):
+        self.__items = items
+
+
+@pytest.mark.parametrize("kind", [Wrapper, Slotted])
+@pytest.mark.parametrize("inside", [dict, collections.OrderedDict, lambda items: Slotted(items, 0)])
+def test_a_mapping_around_another_is_left_as_it_is(kind, inside):
+    """The batch keeps its tensors, and the one on the device has its own, and what else was there."""
+    tensor, source = x(), object()
+    batch = kind(inside({"inputs": tensor, "name": "a"}), source)
+
+    moved = place(batch, META)
+
+    assert batch["inputs"] is tensor
+    assert ("meta", "a") == (moved["inputs"].device.type, moved["name"])
+    assert (kind, True) == (type(moved), moved.source is source)
+
+
 @pytest.mark.parametrize(
     ("batch", "expected"),
     [

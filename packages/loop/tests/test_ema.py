@@ -237,3 +237,41 @@ def test_evaluating_alone_can_be_averaged(network):
         result = evaluating.test_epoch(batches())
 
     assert torch.equal(expected.loss, result.loss)
+
+
+@pytest.mark.parametrize("start", ["train_epoch", "update"])
+def test_a_decay_that_makes_no_sense_is_found_before_the_step(made, same, start):
+    """Nothing of the update that the decay would be used in has happened: no weight, no count."""
+    engine = made(ema=lambda steps: 0.5 if steps < 2 else 1.5)
+    drawn = []
+
+    def loader():
+        for batch in batches():
+            drawn.append(1)
+            yield batch
+
+    engine.update(batches()[:1])
+    engine.update(batches()[:1])
+    before = copy.deepcopy(dict(engine.model.state_dict()))
+    calls = {
+        "train_epoch": lambda: engine.train_epoch(loader()),
+        "update": lambda: engine.update(batches()[:1]),
+    }
+
+    with pytest.raises(InvalidSetting) as caught:
+        calls[start]()
+
+    assert str(caught.value).startswith("the decay of averaged weights is 1.5, and a number of")
+    assert same(before, dict(engine.model.state_dict()))
+    assert 2 == engine._averages.updates
+    assert len(drawn) <= 1  # to know which update is the last
+
+
+def test_a_decay_is_asked_once_an_update(made):
+    """Whatever the function counts, it counts updates."""
+    asked = []
+    engine = made(ema=lambda steps: asked.append(steps) or 0.5)
+
+    engine.train_epoch(batches())
+
+    assert list(range(6)) == asked

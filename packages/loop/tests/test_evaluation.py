@@ -1,12 +1,14 @@
 """Evaluation: exact means, no gradients, and everything as it was."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, mse_loss
 from torch.optim import SGD
 
-from treadle_loop import Engine, Loss, Mean, supervised
+from treadle_loop import Engine, Loss, Mean, WrongLength, supervised
 
 
 class Identity(nn.Module):
@@ -247,4 +249,66 @@ def test_leaving_predictions_gives_the_mode_back():
     for _ in Engine(model, supervised(mse_loss)).predict([torch.ones(1), torch.ones(1)]):
         break
 
+    assert model.training
+
+
+@pytest.mark.parametrize("counts", [(2, 2), (1, 3), (3, 1)])
+def test_two_predictions_at_a_time_give_the_modes_back(counts):
+    """Whichever of them ends first, every module is in the mode it was in before both."""
+    model = nn.Sequential(nn.Dropout(0.9), nn.BatchNorm1d(3))
+    model[1].eval()
+    engine = Engine(model, supervised(mse_loss))
+    ones = torch.ones(4, 3)
+    expected = ones / math.sqrt(1 + model[1].eps)
+
+    for first, second in zip(*(engine.predict([ones] * count) for count in counts), strict=False):
+        torch.testing.assert_close(first, expected)
+        torch.testing.assert_close(second, expected)
+
+    assert [True, True, False] == [module.training for module in model.modules()]
+
+
+def test_an_evaluation_within_predictions_gives_the_modes_back():
+    """Also where your code has trained in between, and where the predictions are never ended."""
+    model = nn.Sequential(nn.Dropout(0.9), nn.BatchNorm1d(3))
+    model[1].eval()
+    engine = Engine(model, lambda model, batch: model(batch).mean())
+    ones = torch.ones(4, 3)
+    predictions = engine.predict([ones] * 3)
+    modes = []
+
+    next(predictions)
+    engine.test_epoch([ones])
+    modes.append([module.training for module in model.modules()])
+    model[0].train()
+    engine.test_epoch([ones])
+    modes.append([module.training for module in model.modules()])
+    predictions.close()
+    modes.append([module.training for module in model.modules()])
+
+    assert [[True, True, False], [True, True, False], [True, True, False]] == modes
+
+
+@pytest.mark.parametrize(
+    ("length", "expected"),
+    [
+        (2, "the loader yielded batch 3, but its len is 2; mend its __len__, or leave it out"),
+        (4, "the loader ended after batch 3, but its len is 4; mend its __len__, or leave it out"),
+    ],
+)
+def test_a_wrong_length_is_an_error_of_an_evaluation(length, expected):
+    """An evaluation holds a loader to its len, and gives the modes back."""
+
+    class Loader:
+        def __len__(self):
+            return length
+
+        def __iter__(self):
+            return iter([torch.ones(1, 2)] * 3)
+
+    model = nn.Linear(2, 2)
+    with pytest.raises(WrongLength) as caught:
+        Engine(model, lambda model, batch: model(batch).mean()).test_epoch(Loader())
+
+    assert f"{expected}: a loader may have none" == str(caught.value)
     assert model.training

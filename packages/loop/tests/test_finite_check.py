@@ -79,7 +79,7 @@ def test_a_nan_withholds_its_update_and_all_after_it(made, same, optimizer, prec
     assert same(parts(shorter), parts(engine))
 
 
-def test_nothing_is_read_before_the_end_of_the_pass(made):
+def test_nothing_is_read_before_the_end_of_a_short_pass(made):
     """All ten updates are handed out, and the error comes after the last one."""
     engine = made()
     seen = []
@@ -88,6 +88,45 @@ def test_nothing_is_read_before_the_end_of_the_pass(made):
         seen.extend(update.last for update in engine.updates(batches(bad=[2])))
 
     assert [False] * 9 + [True] == seen
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_the_error_comes_within_the_pass(made, same, precision):
+    """Of 200 updates, the third of which is bad, 64 are handed out, and two stand."""
+    engine, shorter = made(precision=precision), made(precision=precision)
+    seen = []
+
+    torch.manual_seed(3)
+    with pytest.raises(NotFinite) as caught:
+        seen.extend(update.index for update in engine.updates(batches(200, bad=[2])))
+    torch.manual_seed(3)
+    shorter.train_epoch(batches(200)[:2])
+
+    assert list(range(64)) == seen
+    assert str(caught.value).startswith("the loss of update 3 is nan; it was withheld, and so were")
+    assert same(parts(shorter), parts(engine))
+
+
+def test_the_error_comes_before_a_stop_is_asked_for(made):
+    """Where the pass ends by the check, the error is that of the check, stop or no stop."""
+    engine = made()
+    asked = []
+
+    with pytest.raises(NotFinite):
+        engine.train_epoch(batches(200, bad=[2]), stop=lambda: asked.append(1))
+
+    assert 64 == len(asked)
+
+
+def test_single_updates_raise_too(made):
+    """A loop of one's own over update() is told by the update after the look."""
+    engine = made()
+    made_updates = []
+
+    with pytest.raises(NotFinite):
+        made_updates.extend(trained(engine, batches(200, bad=[2])))
+
+    assert 64 == len(made_updates)
 
 
 def test_the_state_is_not_handed_out(made):
@@ -104,7 +143,8 @@ def test_the_state_is_not_handed_out(made):
 
     assert [0, 1] == saved
     assert str(caught.value).startswith("the loss of update 3 is nan; it was withheld: the weights")
-    assert {"model", "optimizer", "averages", "ranks"} == engine.state_dict().keys()
+    kept = {"model", "optimizer", "parameter_names", "averages", "ranks"}
+    assert kept == engine.state_dict().keys()
 
 
 @pytest.mark.parametrize("ask", ["state_dict", "test_epoch", "train_epoch", "updates"])

@@ -10,10 +10,10 @@ from torch.nn.functional import mse_loss
 from torch.optim import SGD, Adadelta, AdamW, NAdam, Optimizer, SparseAdam
 
 from treadle_loop.errors import NotFinite
-from treadle_loop.finite import FiniteCheck
+from treadle_loop.finite import LOOK_EVERY, FiniteCheck
 from treadle_loop.loss import Outcome
 from treadle_loop.precision import LossScaling
-from treadle_loop.withholding import HostCopies
+from treadle_loop.withholding import HostState
 
 
 class Numbered(Optimizer):
@@ -183,7 +183,7 @@ def test_it_runs_on_a_device_without_values(name):
     optimizer = OPTIMIZERS[name](model.parameters())
     check = FiniteCheck(optimizer)
 
-    for _ in range(3):
+    for _ in range(LOOK_EVERY + 1):
         optimizer.zero_grad()
         loss = model(torch.ones(4, 3, device="meta")).square().mean()
         loss.backward()
@@ -395,29 +395,113 @@ def test_a_check_leaves_nothing_on_the_optimizer(trained):
 
 
 def test_what_the_host_keeps_is_put_back(same):
-    """Host tensors and numbers, also later ones, become what they were before the first bad step."""
-    first, second = nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(1))
+    """Numbers, what was none, and host tensors of a parameter elsewhere are what they were before."""
+    first = nn.Parameter(torch.zeros(2, device="meta"))
+    second = nn.Parameter(torch.zeros(1, device="meta"))
     optimizer = SGD([first, second], lr=0.1)
-    state, copies = optimizer.state, HostCopies()
-    state[first] = {"step": torch.tensor(0.0), "count": 0, "share": 0.5, "pair": torch.zeros(2)}
+    optimizer.state[first] = {"step": torch.tensor(3.0), "count": 2, "share": 0.5, "sum": None}
+    before = copy.deepcopy(list(optimizer.state.values()))
+    state = HostState(optimizer)
+    kept = optimizer.state[first]
+    kept["step"] += 1
+    kept["count"] += 1
+    kept["share"] /= 2
+    kept["sum"] = torch.zeros(2)
+    kept["new"] = 1
+    optimizer.state[second] = {"step": torch.tensor(7)}
 
-    def step(withheld):
-        places = [(kept, name) for kept in state.values() for name in kept]
-        copies.copy(places, torch.tensor(withheld))
-        kept = state[first]
-        kept["step"] += 1
-        kept["count"] += 1
-        kept["share"] /= 2
-        kept["pair"][1] -= 1
+    state.put_back()
 
-    step(0.0)
-    state[second] = {"step": torch.tensor(7)}
-    step(0.0)
-    before = copy.deepcopy(list(state.values()))
-    for withheld in (0.0, 1.0, 2.0):
-        step(withheld)
-        state[second]["step"] += 1
-    copies.put_back()
+    assert same(before, list(optimizer.state.values()))
+    assert type(optimizer.state[first]["count"]) is int
 
-    assert same(before, list(state.values()))
-    assert type(state[first]["count"]) is int
+
+def test_a_step_that_fails_is_no_update(simple, same):
+    """An optimizer that raises among bad updates is not counted: the first one is still the first."""
+    model, _ = simple
+    optimizer = SGD(model.parameters(), lr=0.1, momentum=0.9)
+    check = FiniteCheck(optimizer)
+    before = state_of(model, optimizer)
+
+    def fail():
+        raise KeyError
+
+    update(check, model, optimizer, "loss")
+    check.observe(backward(model, optimizer))
+    with pytest.raises(KeyError):
+        check.step(fail)
+    update(check, model, optimizer)
+
+    with pytest.raises(NotFinite, match=r"^the loss of update 1 is nan.* the one after it"):
+        check.raise_if_bad()
+    assert same(before, state_of(model, optimizer))
+
+
+def test_a_look_reads_once_in_so_many_updates(simple, host_reads):
+    """On the CPU there is one read in 64 updates, and it finds what was withheld."""
+    model, optimizer = simple
+    check = FiniteCheck(optimizer)
+
+    found = []
+    with host_reads:
+        for seed in range(2 * LOOK_EVERY + 1):
+            update(check, model, optimizer, "loss" if seed == LOOK_EVERY else None, seed)
+            found.append((len(host_reads.names), check.found))
+
+    expected = [(0, False)] * (LOOK_EVERY - 1) + [(1, False)] * LOOK_EVERY + [(2, True)] * 2
+    assert expected == found
+
+
+class Arrival:
+    """Says of a copy, as an event of CUDA does, whether it has arrived."""
+
+    def __init__(self):
+        self.there = False
+        self.queries = 0
+
+    def query(self):
+        self.queries += 1
+        return self.there
+
+
+def test_an_answer_is_never_waited_for(simple, same, monkeypatch):
+    """Where the answer is on its way, updates go on, and are kept track of, until it is there."""
+    model, optimizer = simple
+    check = FiniteCheck(optimizer)
+    sent = []
+
+    def send(number):
+        sent.append((number.clone(), Arrival()))
+        return sent[-1]
+
+    monkeypatch.setattr("treadle_loop.finite._sent", send)
+    for seed in range(LOOK_EVERY):
+        update(check, model, optimizer, seed=seed)
+    before = state_of(model, optimizer)
+    for seed in range(10):
+        update(check, model, optimizer, "loss", seed)
+    assert (1, 11) == (len(sent), sent[0][1].queries)
+    sent[0][1].there = True
+    for seed in range(LOOK_EVERY):
+        update(check, model, optimizer, None, seed)
+    assert (2, False) == (len(sent), check.found)
+    sent[1][1].there = True
+    update(check, model, optimizer)
+    assert check.found
+
+    with pytest.raises(NotFinite, match=rf"^the loss of update {LOOK_EVERY + 1} is nan"):
+        check.raise_if_bad()
+    assert same(before, state_of(model, optimizer))
+
+
+def test_what_is_known_to_be_finite_is_forgotten(simple):
+    """What would put an update back is kept for no more than one look."""
+    model, optimizer = simple
+    check = FiniteCheck(optimizer)
+
+    kept = []
+    for seed in range(3 * LOOK_EVERY):
+        update(check, model, optimizer, seed=seed)
+        kept.append(len(check._watch.before))
+
+    assert (LOOK_EVERY - 1, 0) == (max(kept), kept[-1])

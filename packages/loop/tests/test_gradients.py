@@ -10,6 +10,7 @@ from torch.optim import SGD
 from torch.optim.lr_scheduler import ExponentialLR
 
 from treadle_loop import Engine
+from treadle_loop.gradients import multiply_gradients
 
 
 def mean(model, batch):
@@ -226,3 +227,26 @@ def test_parameters_that_join_the_model_and_the_optimizer_train(scale):
     assert (-3.0, -2.0) == (scale.weight.item(), scale.late.item())
     # It began at -1, with the first step that it was there for, and went on to -2.
     assert -1.5 == engine.state_dict()["averages"]["averages"]["late"].item()
+
+
+@pytest.mark.parametrize("factor", [0.3, torch.tensor(0.3, dtype=torch.float64), torch.tensor(0.3)])
+def test_all_gradients_are_scaled_as_one_by_one(factor):
+    """Dense, sparse, of several types and shared: to the last bit what mul_ makes of each."""
+    torch.manual_seed(0)
+    shared = nn.Linear(3, 3)
+    model = nn.ModuleList(
+        [shared, nn.Linear(3, 2).double(), nn.Embedding(7, 3, sparse=True), nn.Linear(2, 2).half()]
+    )
+    unreached = nn.Linear(1, 1)
+    optimizer = SGD([*shared.parameters(), *unreached.parameters()], lr=1.0)
+    model[2](torch.tensor([1, 1, 4])).square().sum().backward()
+    for parameter in (*shared.parameters(), *model[1].parameters(), *model[3].parameters()):
+        parameter.grad = torch.randn_like(parameter)
+    parameters = [each for each in model.parameters() if each.grad is not None]
+    expected = [each.grad.clone().mul_(factor) for each in parameters]
+
+    multiply_gradients(model, optimizer, factor)
+
+    for one, parameter in zip(expected, parameters, strict=True):
+        assert one.dtype is parameter.grad.dtype
+        assert torch.equal(one.to_dense(), parameter.grad.to_dense())

@@ -166,6 +166,28 @@ def test_all_options_run_on_a_device_without_values(accumulate, step, optimizer,
     assert {"meta"} == {each.device.type for each in engine.state_dict()["model"].values()}
 
 
+@pytest.mark.parametrize("settings", [ALL, {"check_finite": True}], ids=["all", "checked"])
+def test_a_long_pass_looks_once_in_64_updates(host_reads, settings):
+    """With the finite check, a pass of 200 updates reads three numbers, and one at its end."""
+    model = nn.Linear(6, 3)
+    engine = Engine(model, record_step, SGD(model.parameters(), lr=0.1, momentum=0.9), **settings)
+
+    with host_reads:
+        reads = [len(host_reads.names) for _ in engine.updates(batches("cpu") * 40)]
+
+    assert ([0] * 63 + [1] * 64 + [2] * 64 + [3] * 9, 4) == (reads, len(host_reads.names))
+
+
+def test_a_long_pass_on_a_device_without_values_is_not_looked_at():
+    """On the meta device the check never reads within a pass."""
+    model = nn.Linear(6, 3, device="meta")
+    engine = Engine(model, record_step, SGD(model.parameters(), lr=0.1), check_finite=True)
+
+    updates = engine.updates(batches("meta") * 40)
+
+    assert 200 == len([next(updates) for _ in range(200)])
+
+
 def test_predictions_read_nothing(host_reads):
     """What the model answers stays where it is."""
     engine = Engine(nn.Linear(6, 3), record_step)

@@ -11,6 +11,7 @@ from torch.optim import SGD
 
 from treadle_loop import (
     Engine,
+    GraphFreed,
     InvalidSetting,
     Loss,
     LossNotATensor,
@@ -313,3 +314,71 @@ def test_a_loss_computed_for_other_targets_still_counts():
     expected = cross_entropy(inputs, targets, ignore_index=-100).item()
 
     assert pytest.approx(expected, rel=1e-6) == result.loss.item()
+
+
+FREED = (
+    "the graph of the loss, or a part of it, is freed: a backward() went through it before the "
+    "engine's own, and one was expected; return the loss, and leave backward() to the engine, and "
+    "detach() what is kept from one batch to the next, such as a hidden state"
+)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"accumulate": 2}, {"precision": "fp16"}, {"precision": "bf16"}],
+    ids=str,
+)
+@pytest.mark.parametrize("weight", [None, 3, torch.tensor(3)])
+def test_a_step_that_goes_back_itself_is_told_so(settings, weight):
+    """A step that calls backward() leaves a loss that cannot; nothing of it is left behind."""
+
+    def step(model, batch):
+        loss = model(batch).square().mean()
+        loss.backward()
+        return Loss(loss, weight=weight)
+
+    model = nn.Linear(2, 1)
+    engine = Engine(model, step, SGD(model.parameters(), lr=1.0), **settings)
+    before = model.weight.detach().clone()
+
+    with pytest.raises(GraphFreed) as caught:
+        engine.update([INPUTS, INPUTS])
+
+    assert FREED == str(caught.value)
+    assert "second time" in str(caught.value.__cause__)
+    assert model.weight.grad is None
+    assert torch.equal(before, model.weight)
+
+
+def test_a_hidden_state_that_keeps_its_graph_is_told_so():
+    """What one batch hands on to the next has to be detached."""
+    model = nn.Linear(2, 2)
+    hidden = [torch.zeros(2)]
+
+    def step(model, batch):
+        hidden[0] = model(batch + hidden[0]).tanh().mean(0)
+        return hidden[0].square().mean()
+
+    engine = Engine(model, step, SGD(model.parameters(), lr=1.0))
+    engine.update([INPUTS])
+
+    with pytest.raises(GraphFreed) as caught:
+        engine.update([INPUTS])
+    assert FREED == str(caught.value)
+
+
+def test_another_error_of_the_backward_pass_is_its_own():
+    """What else a backward pass may raise reaches you as it is."""
+
+    class Broken(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, value):
+            return value.clone()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            raise RuntimeError("no way back")
+
+    with pytest.raises(RuntimeError, match=r"^no way back$") as caught:
+        engine_for(lambda model, batch: Broken.apply(model(batch).mean())).update([INPUTS])
+    assert type(caught.value) is RuntimeError

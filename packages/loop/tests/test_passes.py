@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import pytest
 import torch
+from torch import nn
 from torch.optim import LBFGS, SGD
 from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR
 from torch.utils.data import DataLoader, TensorDataset
@@ -19,6 +20,9 @@ from treadle_loop import (
     TensorLoader,
     WrongLength,
 )
+from treadle_loop.agreement import AgreedPass
+from treadle_loop.passes import GivenWindow
+from treadle_loop.runtimes.plain import PlainRuntime
 
 
 class Claiming(list):
@@ -507,3 +511,16 @@ def test_a_scheduler_that_fails_leaves_a_counted_step():
         engine.train_epoch([torch.ones(2, 1)] * 3)
 
     assert [1] == [rank["batches"] for rank in engine.state_dict()["ranks"]]
+
+
+def test_several_ranks_count_each_batch_once():
+    """What is agreed on before a window's first forward is what its steps are told."""
+    window = GivenWindow([torch.ones(2), torch.ones(3)])
+    counted = []
+    window.count = lambda batch: counted.append(len(batch)) or len(batch)
+    agreed = AgreedPass(lambda: window, PlainRuntime(), nn.Linear(1, 1), lambda batch: batch, None)
+
+    assert agreed.begin()
+    told = [agreed.count(batch) for batch in agreed.draw()]
+
+    assert (5, [2, 3], [2, 3]) == (agreed.records, told, counted)

@@ -6,7 +6,7 @@ from torch import nn
 from torch.optim import SGD
 
 from treadle_loop import Engine, EpochResult, Loss
-from treadle_loop.wording import figure
+from treadle_loop.epoch import figure
 
 
 def result(records, batches, steps, seconds, loss=0.2312, *, verb="trained", **metrics):

@@ -1,6 +1,6 @@
 """What a pass of `treadle_loop` costs, beside the loop by hand and beside frameworks.
 
-    hatch run bench-loop:run [--rounds 60] [tiny conv gpt import rivals cuda]
+    hatch run bench-loop:run [--rounds 60] [tiny conv gpt import ranks rivals cuda]
 
 or `python tools/bench/loop` with whatever is installed. One thread. Rows of a table run once a
 round each, in an order that changes, and their time is divided by that of the table's first row in
@@ -26,12 +26,14 @@ from harness import at_least, ending, machine
 from imports import import_tables
 from own import convnet_tables, gpt_tables, tiny_tables
 from quiet import quietly
+from ranks import rank_tables
 
 TABLES: dict[str, Callable[[int], list[str]]] = {
     "tiny": tiny_tables,
     "conv": convnet_tables,
     "gpt": gpt_tables,
     "import": import_tables,
+    "ranks": rank_tables,
     # After those in a process that has loaded no framework.
     "rivals": rival_tables,
     "cuda": cuda_tables,

@@ -1,14 +1,14 @@
 """One window on several ranks: what must be the same everywhere before anything is computed."""
 
 from collections.abc import Callable, Iterator, Sequence
+from math import nan
 from typing import Any
 
 from torch import nn
 
-from treadle_loop.errors import RankFailed, RecordsDisagree, RecordsUnknown, UnequalRanks
-from treadle_loop.meeting import agree
+from treadle_loop.errors import RecordsDisagree, RecordsUnknown, UnequalRanks
+from treadle_loop.meeting import agree, raise_if_failed
 from treadle_loop.passes import GivenWindow, Pass
-from treadle_loop.records import count_records
 from treadle_loop.runtime import Runtime
 
 
@@ -30,24 +30,7 @@ class AgreedPass:
         planned: how many batches the window has, on each rank.
         last: whether it ends the pass.
         records: how many records it has, over all ranks; nan where a batch does not say.
-        count: counts the records of a batch.
     """
-
-    __slots__ = (
-        "_batches",
-        "_drawn",
-        "_model",
-        "_open_pass",
-        "_place",
-        "_runtime",
-        "_stop",
-        "_stopping",
-        "_windows",
-        "count",
-        "last",
-        "planned",
-        "records",
-    )
 
     def __init__(
         self,
@@ -59,14 +42,15 @@ class AgreedPass:
     ) -> None:
         self._open_pass = open_pass
         self._windows: Pass | None = None
-        self.count: Callable[[Any], int] = count_records
         self._runtime = runtime
         self._model = model
         self._place = place
         self._stop = stop
         self._stopping = False
         self._drawn = 0
-        self._batches: list[Any] = []
+        # Each with its records, which are None where the step has to say them.
+        self._batches: list[tuple[Any, int | None]] = []
+        self._counted: int | None = None
         self.planned = 0
         self.last = False
         self.records = 0.0
@@ -99,7 +83,7 @@ class AgreedPass:
                 len(self._batches),
                 own_last or not self._batches,
                 self._drawn,
-                self._count(),
+                sum(nan if count is None else count for _, count in self._batches),
                 stop,
             ],
             failure,
@@ -116,12 +100,18 @@ class AgreedPass:
 
     def draw(self) -> Iterator[Any]:
         """The batches, on their device; gradients are exchanged in the backward of the last one."""
-        *inner, final = self._batches
+        *inner, (final, records_of_final) = self._batches
         self._batches = []
-        for batch in inner:
+        for batch, self._counted in inner:
             with self._runtime.no_sync(self._model):
                 yield batch
+        self._counted = records_of_final
         yield final
+
+    def count(self, batch: Any) -> int:
+        """How many records the batch has that was drawn last."""
+        assert self._windows is not None
+        return self._windows.count(batch) if self._counted is None else self._counted
 
     def drawn(self, batches: int) -> None:
         """There is nothing to learn: they were drawn before."""
@@ -131,17 +121,19 @@ class AgreedPass:
         self._batches = []
         if self._windows is None:
             self._windows = self._open_pass()
-            self.count = self._windows.count
-        if self._windows.begin():
-            self._batches = [self._place(batch) for batch in self._windows.draw()]
-            self._windows.drawn(len(self._batches))
-        return self._windows.last
+        windows = self._windows
+        if windows.begin():
+            placed = map(self._place, windows.draw())
+            self._batches = [(batch, _counted(windows.count, batch)) for batch in placed]
+            windows.drawn(len(self._batches))
+        return windows.last
 
-    def _count(self) -> float:
-        try:
-            return sum(map(self.count, self._batches))
-        except (RecordsDisagree, RecordsUnknown):
-            return float("nan")
+
+def _counted(count: Callable[[Any], int], batch: Any) -> int | None:
+    try:
+        return count(batch)
+    except (RecordsDisagree, RecordsUnknown):
+        return None
 
 
 def _check_equal(
@@ -182,14 +174,3 @@ def _check_equal(
         "gone on with); an update needs all of them, so give each rank equally many: "
         "EpochSampler(dataset, drop_last=True) does, and so does the loader's own drop_last",
     )
-
-
-def raise_if_failed(failed: Sequence[float], what: str) -> None:
-    """Tell this rank of the first one that failed.
-
-    Raises:
-        RankFailed: one did.
-    """
-    for rank, one in enumerate(failed):
-        if one:
-            raise RankFailed(f"rank {rank} {what}")

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import Parameter
 
 from treadle_loop.errors import AveragesDisagree, AveragesInPlace, InvalidSetting
+from treadle_loop.gradients import walk
 from treadle_loop.loss import is_number
 
 Decay = float | Callable[[int], float]
@@ -64,10 +65,21 @@ class AveragedWeights:
         """Whether the averages are in the model now."""
         return self._in_place
 
-    def update(self, withheld: Tensor | None = None) -> None:
+    def next_decay(self) -> float:
+        """How much of the averages stays at the next update.
+
+        Raises:
+            InvalidSetting: the function gave a decay outside [0, 1).
+        """
+        decay = self._decay(self.updates) if callable(self._decay) else self._decay
+        _check_decay(decay)
+        return decay
+
+    def update(self, withheld: Tensor | None = None, *, decay: float | None = None) -> None:
         """Take in the parameters, after a step of the optimizer.
 
         Args:
+            decay: what `next_decay` gave before that step; by default it is asked now.
             withheld: where given, a 0-dim tensor that is 1 where the step was withheld, so that
                 the averages stay as they are, and 0 where it was made. It is not read.
 
@@ -76,10 +88,8 @@ class AveragedWeights:
             InvalidSetting: the function gave a decay outside [0, 1).
         """
         self.check_out_of_place("a step was made")
-        decay = self._decay
-        if callable(decay):
-            decay = decay(self.updates)
-            _check_decay(decay)
+        if decay is None:
+            decay = self.next_decay()
         self._track()
         with torch.no_grad():
             for group in self._groups:
@@ -180,7 +190,7 @@ class AveragedWeights:
         # With the parameters themselves, so that none of them is another one at the same address.
         tracked = [
             (id(parameter), parameter.requires_grad, parameter.dtype, parameter.device, parameter)
-            for parameter in _walk(self._model)
+            for parameter in walk(self._model)
         ]
         if [key[:4] for key in tracked] == [key[:4] for key in self._tracked]:
             return
@@ -242,16 +252,6 @@ def _like(parameter: Tensor, value: Tensor) -> Tensor:
 
 def _parameters(model: nn.Module) -> list[tuple[str, Parameter]]:
     return list(model.named_parameters())
-
-
-def _walk(module: nn.Module) -> Iterator[Parameter]:
-    # module.parameters() costs several times as much.
-    for parameter in module._parameters.values():  # noqa: SLF001
-        if parameter is not None:
-            yield parameter
-    for child in module._modules.values():  # noqa: SLF001
-        if child is not None:
-            yield from _walk(child)
 
 
 def _check_decay(decay: Any) -> None:

@@ -109,6 +109,7 @@ def load_checkpoint(
             `FileNotFoundError`.
         CheckpointUnreadable: the file is damaged, or it is something else, or holds more than
             plain data. The message names the newest older one beside it.
+        OSError: the system refused to read it.
     """
     torch.empty(0, device=map_location)  # a device that is not there is no fault of the file
     file = Path(path)

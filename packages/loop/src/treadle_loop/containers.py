@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from types import MemberDescriptorType
 from typing import Any, cast
 
 from torch import Tensor
@@ -84,12 +85,27 @@ def _map_mapping(function: Callable[[Any], Any], value: Mapping[Any, Any]) -> Ma
     if type(value) is dict:
         return mapped
     if isinstance(value, MutableMapping):
-        duplicate = copy.copy(value)  # a defaultdict keeps its factory
+        duplicate = _copy_mapping(value)  # a defaultdict keeps its factory
         for key, item in mapped.items():  # not update(), which models' outputs forbid
             duplicate[key] = item
         return duplicate
     make: Callable[[Mapping[Any, Any]], Mapping[Any, Any]] = type(value)
     return make(mapped)
+
+
+def _copy_mapping(value: MutableMapping[Any, Any]) -> MutableMapping[Any, Any]:
+    """A copy with items of its own, which a class may keep in a mapping within."""
+    duplicate = copy.copy(value)
+    if not isinstance(value, dict):
+        attributes = dict(getattr(value, "__dict__", {}))
+        for kind in type(value).__mro__:
+            for name, each in vars(kind).items():
+                if isinstance(each, MemberDescriptorType):  # a slot
+                    attributes[name] = getattr(value, name, None)
+        for name, inner in attributes.items():
+            if isinstance(inner, MutableMapping):
+                object.__setattr__(duplicate, name, _copy_mapping(inner))
+    return duplicate
 
 
 def _map_fields(function: Callable[[Any], Any], value: Any) -> Any:

@@ -11,12 +11,11 @@ from torch.optim import Optimizer
 
 from treadle_loop.agreement import AgreedPass
 from treadle_loop.averages import AveragedWeights, Decay
-from treadle_loop.clipping import clipping_of
 from treadle_loop.computing import compiled, within
 from treadle_loop.devices import device_of, place, settle
 from treadle_loop.epoch import EpochResult, Totals
 from treadle_loop.errors import Busy, NoAverages, NoOptimizer, NotAWindow, NotFinite, PassSuperseded
-from treadle_loop.evaluation import Forward, evaluate, forward_inputs, outputs_of
+from treadle_loop.evaluation import Evaluating, Forward, evaluate, forward_inputs, outputs_of
 from treadle_loop.finite import FiniteCheck
 from treadle_loop.meeting import gather
 from treadle_loop.passes import GivenWindow, Pass
@@ -26,16 +25,16 @@ from treadle_loop.runtime import Runtime
 from treadle_loop.runtimes.plain import default_runtime
 from treadle_loop.settings import (
     check_accumulate,
+    check_clipping,
     check_host,
     check_loader,
     check_parts,
     check_runtime,
     check_scheduler,
 )
-from treadle_loop.shared_evaluation import evaluate_together
-from treadle_loop.states import load_states, states_of
+from treadle_loop.states import check_states, load_states, states_of
 from treadle_loop.supervised import Step
-from treadle_loop.update import Update, UpdateFields
+from treadle_loop.update import Update
 from treadle_loop.updater import Updater
 
 
@@ -87,13 +86,15 @@ class Engine:
         compile: whether the step, forward and loss, goes through `torch.compile`; or a mapping of
             arguments for it.
         check_finite: whether a loss or a gradient that is not finite withholds its update, and
-            those after it, and raises `NotFinite` when the device is next waited for, at the
-            latest at the end of the pass.
+            those after it, and ends the pass with `NotFinite`. The device is asked whether there
+            was one once in 64 updates, which is not waited for under CUDA, and at the end of the
+            pass.
         device: where batches are moved to; by default where the model's first parameter is.
         runtime: what runs the loop; by default torch, in one process. See `runtimes`.
 
     Raises:
         InvalidSetting: a setting cannot mean anything.
+        PrecisionUnavailable: torch has no loss scaling for fp16 on the model's device.
     """
 
     def __init__(
@@ -128,13 +129,14 @@ class Engine:
         self._model = model
         # Without the wrapper of a host: its names are those of the model that was written.
         self._module = self._runtime.unwrap(model)
+        self._evaluating = Evaluating(self._module)
         self._step = step
         self._compiled = compiled(step, setting=compile)
         # An empty tensor knows the index of the device that "cuda" alone stands for.
         self._device = None if device is None else torch.empty(0, device=device).device
         self._averages = None if ema is None else AveragedWeights(self._module, ema)
         self._scaling = self._finite = self._updater = None
-        clipping = clipping_of(clip_norm, clip_value)
+        check_clipping(clip_norm=clip_norm, clip_value=clip_value)
         if optimizer is not None:
             if precision == "fp16":
                 self._scaling = LossScaling(optimizer, _type_of(self._device_now()))
@@ -148,7 +150,8 @@ class Engine:
                 model,
                 optimizer,
                 self._runtime,
-                clipping=clipping,
+                clip_norm=clip_norm,
+                clip_value=clip_value,
                 scaling=self._scaling,
                 averages=self._averages,
                 finite=self._finite,
@@ -191,7 +194,7 @@ class Engine:
 
         A loader with `set_position(epoch, records)`, such as `TensorLoader`, or a `DataLoader`
         whose sampler has it, such as `EpochSampler`, is told which pass of this engine begins, from
-        0. After `load_state_dict` in the middle of a pass, what is left of that pass comes first.
+        0. So is one with `set_epoch(epoch)`, such as torch's `DistributedSampler`. After `load_state_dict` in the middle of a pass, what is left of that pass comes first.
 
         Args:
             loader: anything that yields batches. Where it has a length, that must be right; where
@@ -202,24 +205,31 @@ class Engine:
 
         Raises:
             NoOptimizer: the engine was made without an optimizer.
+            InvalidSetting: the loader yields single records or nothing, `stop` is no function, or
+                something of the engine was set to what cannot mean anything.
             WrongLength: the loader's length was not right.
             CannotSeek: the pass to go on with is under way, and the loader cannot.
+            InvalidPosition: it is under way in another order of the records.
             UnequalRanks: the ranks have unequal numbers of batches.
+            RankFailed: another rank could not draw its batches.
             RanksOutOfStep: another rank is doing something else.
             PassSuperseded: the body loaded a state, or began another pass of this engine.
+            Busy: it was called in the step.
             AveragesInPlace: it was called within `averaged()`.
-            NotFinite: with `check_finite`, a loss or gradient was not: of this pass, at its end; of
-                one that was left before its end, before anything is drawn.
+            NotFinite: with `check_finite`, a loss or gradient was not: of this pass, within it or at
+                its end; of one that was left before its end, before anything is drawn.
+            PrecisionUnavailable: torch has no such precision on the device.
+            LoopError: what else `update` raises where a loss cannot train.
         """
-        fields = self._run(loader, self._updater_for("updates"), stop)
-        return (Update(*each) for each in fields)
+        return self._run(loader, self._updater_for("updates"), stop)
 
     def update(self, window: list[Any]) -> Update:
         """Make one optimizer step from a list of batches: the primitive under `updates`.
 
         It belongs to no pass: its `index` is 0, it is never `last`, a scheduler for epochs is not
         called, and the position in the data does not move. With `check_finite`, what was not finite
-        is raised by the next `test_epoch`, `state_dict`, or pass.
+        is raised by the next `test_epoch`, `state_dict`, or pass; on one rank also by an update
+        soon after, before anything of that one is done.
 
         Args:
             window: the batches whose gradients are accumulated, however many.
@@ -227,9 +237,27 @@ class Engine:
         Raises:
             NoOptimizer: the engine was made without an optimizer.
             NotAWindow: `window` is not a list, or is empty.
+            Busy: it was called in the step.
             AveragesInPlace: it was called within `averaged()`.
+            InvalidSetting: the function that is `ema` gave no decay.
+            NotFinite: with `check_finite`, an update before was not.
+            PrecisionUnavailable: torch has no such precision on the device.
+            LossNotATensor: the step returned a number, or no loss at all.
+            UnreducedLoss: the loss has more than one value.
+            UnreducedMetric: a metric has.
+            LossWithoutGraph: the loss does not remember how it was computed.
+            RebuiltLoss: the loss is a new tensor that only asks for a gradient.
+            GraphFreed: another backward pass has freed its graph.
+            NothingTrained: no gradient reached a parameter of the optimizer.
+            RecordsUnknown: neither batch nor step says how many records there are.
+            RecordsDisagree: the arrays of a batch have different leading sizes.
+            UnequalRanks: the ranks were given lists of unequal lengths.
+            RankFailed: another rank could not begin the update.
+            RanksOutOfStep: another rank is doing something else.
         """
         updater = self._updater_for("update")
+        if self._finite is not None and self._finite.found and self._runtime.world_size == 1:
+            self._check_finite()
         batches = window if isinstance(window, list) else []
         device = self._device_now()
         windows = self._agreed(lambda: GivenWindow(batches), device, None)
@@ -240,9 +268,9 @@ class Engine:
                 f"Engine.update was given {seen}, and a list of at least one batch was expected; "
                 "for a single batch write engine.update([batch])",
             )
-        fields = updater.update(self._step_on(device), windows, device, 0)
-        self._step_scheduler(fields)
-        return Update(*fields)
+        update = updater.update(self._step_on(device), windows, device, 0)
+        self._step_scheduler(update)
+        return update
 
     def train_epoch(
         self, loader: Iterable[Any], *, stop: Callable[[], bool] | None = None
@@ -254,9 +282,8 @@ class Engine:
         updater = self._updater_for("train_epoch")
         totals = Totals()
         started = perf_counter()
-        for outcomes, _, records, batches, _, last, skipped in self._run(loader, updater, stop):
-            totals.add(outcomes, records, batches, int(not skipped))
-            totals.complete = last
+        for update in self._run(loader, updater, stop):
+            totals.take(update)
         return self._result(totals, "trained", started)
 
     def test_epoch(self, loader: Iterable[Any], *, verb: str = "tested") -> EpochResult:
@@ -273,17 +300,25 @@ class Engine:
             verb: the first word of the result's line.
 
         Raises:
+            InvalidSetting: the loader yields single records, or nothing.
+            WrongLength: the loader's length was not right.
             NotFinite: with `check_finite`, something of a training that was left early was not.
+            PrecisionUnavailable: torch has no such precision on the device.
+            LossNotATensor: the step returned neither a loss nor a number.
+            UnreducedLoss: the loss has more than one value.
+            UnreducedMetric: a metric has.
+            RecordsUnknown: neither batch nor step says how many records there are.
+            RecordsDisagree: the arrays of a batch have different leading sizes.
+            UnequalRanks: the model is in shards, and a rank has no batch at all.
+            RankFailed: another rank could not evaluate.
+            RanksOutOfStep: another rank is doing something else.
         """
         self._check_finite()
         check_loader(loader)
         device = self._device_now()
         started = perf_counter()
         step = self._step_on(device)
-        if self._runtime.world_size == 1:
-            totals = evaluate(self._module, step, loader, device)
-        else:
-            totals = evaluate_together(self._module, step, loader, device, self._runtime)
+        totals = evaluate(self._evaluating, step, loader, device, self._runtime)
         return self._result(totals, verb, started)
 
     def predict(
@@ -291,25 +326,36 @@ class Engine:
     ) -> Generator[Any, None, None]:
         """Yield the model's outputs, batch by batch, for what is not a mean.
 
-        Without gradients and detached, in the engine's precision, and not compiled; the model is in evaluation mode until the last batch is
-        done or the iterator is closed, as leaving a `for` loop does.
+        Without gradients and detached, in the engine's precision, and not compiled; the model is in
+        evaluation mode until the last batch is done or the iterator is closed, as leaving a `for`
+        loop does. Several may be under way at once. On several ranks, each gets the answers to its
+        own batches; with a model in shards all have to call it and go on to the end, and each needs
+        at least one batch, as in `test_epoch`.
 
         Args:
             loader: anything that yields batches.
             forward: from the model and a batch on its device to the outputs. By default the model
                 is called with the batch, or with its first item where it is a tuple or a list, as
                 in `(inputs, targets)`.
+
+        Raises:
+            InvalidSetting: the loader yields single records, or nothing.
+            PrecisionUnavailable: torch has no such precision on the device.
+            UnequalRanks: the model is in shards, and a rank has no batch at all.
+            RankFailed: it is in shards, and another rank could not draw its batch.
+            RanksOutOfStep: it is in shards, and another rank is doing something else.
         """
         check_loader(loader)
         device = self._device_now()
         in_precision = self._in_precision(forward or forward_inputs, device)
-        return outputs_of(self._module, in_precision, loader, device)
+        return outputs_of(self._evaluating, in_precision, loader, device, self._runtime)
 
     def averaged(self) -> AbstractContextManager[None]:
         """A context in which the model has its averaged weights, and its own again afterwards.
 
         Raises:
             NoAverages: the engine was made without `ema`.
+            AveragesInPlace: on entering it, within itself.
         """
         if self._averages is None:
             raise NoAverages(
@@ -321,15 +367,19 @@ class Engine:
     def state_dict(self) -> dict[str, Any]:
         """All that a training needs to go on exactly: plain dicts and tensors.
 
-        Of the model, the optimizer, the scheduler, the scale of fp16, the averaged weights, the
-        random numbers of torch, Python and numpy, and the position in the data. The tensors are
-        those of the training, not copies: save them before it goes on.
+        Of the model, the optimizer (with the names of its parameters, where all are the model's), the
+        scheduler, the scale of fp16, the averaged weights, the random numbers of torch, Python and
+        numpy, and the position in the data. The tensors are those of the training, not copies: save
+        them before it goes on.
 
         On several ranks all of them have to call it, and each gets the whole.
 
         Raises:
             Busy: an update is being computed.
+            AveragesInPlace: it was called within `averaged()`.
+            InvalidSetting: the scheduler has no state.
             NotFinite: with `check_finite`, something was not.
+            RanksOutOfStep: another rank is doing something else.
         """
         self._check_idle("state_dict")
         self._check_finite()
@@ -348,18 +398,24 @@ class Engine:
 
         Raises:
             Busy: an update is being computed.
-            StateMismatch: it is the state of another model, or of an engine made otherwise. Nothing
+            AveragesInPlace: it was called within `averaged()`.
+            StateMismatch: it is the state of another model, of an optimizer with its parameters in
+                another order, or of an engine made otherwise; as `AveragesDisagree` where the
+                averages are those of another model. Nothing was changed.
+            NumpyMissing: it holds the random numbers of numpy, which cannot be imported. Nothing
                 was changed.
         """
         self._check_idle("load_state_dict")
-        ranks = load_states(self._parts(), state)
+        ranks = check_states(self._parts(), state)
+        position = self._progress.state_for(ranks, self._runtime.rank)
+        load_states(self._parts(), state)
         if self._finite is not None:
             self._finite.reset()
-        self._progress.load_state_dict(ranks, self._runtime.rank)
+        self._progress.load_state_dict(position)
 
     def _run(
         self, loader: Iterable[Any], updater: Updater, stop: Callable[[], bool] | None
-    ) -> Generator[UpdateFields, None, None]:
+    ) -> Generator[Update, None, None]:
         # Before anything is drawn, which would change the position and the random numbers.
         check_loader(loader, stop)
         check_accumulate(self.accumulate)
@@ -370,6 +426,7 @@ class Engine:
         device = self._device_now()
         step = self._step_on(device)
         progress = self._progress
+        stop = self._stopping(stop)
         alone = self._runtime.world_size == 1  # else the ranks agree on a stop, in begin()
         if alone and stop is not None and stop():
             return  # before a pass is opened, which would leave the one that was stopped behind
@@ -379,12 +436,12 @@ class Engine:
         while windows.begin():
             # Nothing may be drawn from here to the yield that the loop you would have written
             # does not draw here: a body that draws random numbers must not change the training.
-            fields = updater.update(step, windows, device, progress.updates)
-            progress.used(fields[2], fields[3], last=windows.last)
+            update = updater.update(step, windows, device, progress.updates)
+            progress.used(update.records, update.batches, last=update.last)
             if self.scheduler is not None:
-                self._step_scheduler(fields)
+                self._step_scheduler(update)
             turn = progress.turn
-            yield fields
+            yield update
             if progress.turn != turn:
                 raise PassSuperseded(
                     "a state was loaded, or another pass of this engine begun, while this pass was "
@@ -395,9 +452,15 @@ class Engine:
                 break
         self._check_finite()
 
-    def _step_scheduler(self, fields: UpdateFields) -> None:
-        *_, last, skipped = fields
-        due = last if self.scheduler_every == "epoch" else not skipped
+    def _stopping(self, stop: Callable[[], bool] | None) -> Callable[[], bool] | None:
+        """A pass ends where something is known not to be finite, on all ranks at once."""
+        finite = self._finite
+        if finite is None:
+            return stop
+        return lambda: finite.found or (stop is not None and stop())
+
+    def _step_scheduler(self, update: Update) -> None:
+        due = update.last if self.scheduler_every == "epoch" else not update.skipped
         if self.scheduler is not None and due:
             self.scheduler.step()
 

@@ -7,9 +7,8 @@ from typing import Any
 from torch.utils.data import DataLoader, Sampler
 
 from treadle_loop.errors import InvalidSetting
-from treadle_loop.order import check_flags, check_position, shuffled
+from treadle_loop.order import Share, check_flags, check_position, shuffled
 from treadle_loop.seeded import seeded_within
-from treadle_loop.shares import Share
 
 # Indices that are Python objects at a time, in place of 36 bytes for every record.
 _PIECE = 65536

@@ -38,6 +38,10 @@ class RebuiltLoss(LoopError, RuntimeError):
     """The loss is a new tensor that only asks for a gradient: training on it changes nothing."""
 
 
+class GraphFreed(LoopError, RuntimeError):
+    """The graph of the loss was freed by another backward pass than the engine's."""
+
+
 class NothingTrained(LoopError, RuntimeError):
     """The backward pass reached no parameter of the optimizer."""
 

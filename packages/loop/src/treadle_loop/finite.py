@@ -14,8 +14,10 @@ from treadle_loop.errors import NotFinite
 from treadle_loop.gradients import parameters_of
 from treadle_loop.loss import Outcome
 from treadle_loop.means import wide
-from treadle_loop.optimizer_state import Births
-from treadle_loop.withholding import HostCopies, Withholding, local
+from treadle_loop.withholding import DeviceCopies, HostState, local
+
+LOOK_EVERY = 64
+"""After how many updates the device is asked whether one was withheld."""
 
 _Result = TypeVar("_Result")
 
@@ -24,7 +26,6 @@ _Result = TypeVar("_Result")
 class _Watch:
     """What is known since the check began, or began anew."""
 
-    births: Births
     # Whether the update last looked at is withheld, a 0-dim tensor of a truth value.
     bad: Tensor | None = None
     # Loss and norm of the update last looked at, or of the first that was withheld.
@@ -32,10 +33,13 @@ class _Watch:
     # How many were withheld, on the device; and how many the host has not asked about.
     withheld: Tensor | None = None
     unread: int = 0
-    born: list[tuple[int, dict[tuple[Any, str], bool]]] = field(default_factory=list)
-    # Which updates the scaling skipped, so that nothing was there to be withheld.
-    skipped: list[int] = field(default_factory=list)
-    host: HostCopies = field(default_factory=HostCopies)
+    # How many steps were made: where fp16 skips one, nothing is there to be withheld.
+    made: int = 0
+    # Of each update that is not known to be finite: steps made and state of the host before it.
+    before: dict[int, tuple[int, HostState]] = field(default_factory=dict)
+    # An update, and how many were withheld until then, once that has arrived.
+    asked: tuple[int, Tensor, torch.cuda.Event | None] | None = None
+    found: bool = False
 
 
 class FiniteCheck:
@@ -44,11 +48,14 @@ class FiniteCheck:
     Gradients are not finite where their norm is not, as `clip_grad_norm_` sees it: from about 1e19
     on, float32 cannot hold a square.
 
-    Nothing is read from the device until `raise_if_bad` reads one number. The weights are then
-    those before the first bad update, to the last bit, at every moment; and so is the state of the
-    optimizer once `raise_if_bad` has raised. What cannot be set right before that is what the
-    optimizer keeps on the host (AdamW's count of steps on a GPU, where it is neither fused nor
-    capturable), and what came into being in a withheld step.
+    The weights are those before the first bad update, to the last bit, at every moment; and so is
+    the state of the optimizer once `raise_if_bad` has raised. What cannot be set right before that
+    is what the optimizer keeps on the host (AdamW's count of steps on a GPU, where it is neither
+    fused nor capturable), and what came into being in a withheld step.
+
+    The device is asked one number by `raise_if_bad`, and once in `LOOK_EVERY` updates: of a GPU
+    under CUDA without waiting for it, so that the answer is seen some updates later. One without
+    values, as the meta device is, is not asked.
 
     A fused optimizer withholds by itself, at no cost, as it does for `torch.amp.GradScaler`. For
     any other, weights and state are copied before the step and put back after it where needed:
@@ -80,7 +87,12 @@ class FiniteCheck:
         self._optimizer = optimizer
         self._scaled = scaled
         self._all_reduce = all_reduce
-        self._watch = _Watch(Births(optimizer))
+        self._watch = _Watch()
+
+    @property
+    def found(self) -> bool:
+        """Whether an update is known to be withheld, so that `raise_if_bad` would raise."""
+        return self._watch.found
 
     @property
     def flag(self) -> Tensor | None:
@@ -129,14 +141,15 @@ class FiniteCheck:
             What `apply` returned.
         """
         watch, optimizer = self._watch, self._optimizer
-        self.updates += 1
-        watch.unread += 1
-        bad = watch.bad
+        bad, number = watch.bad, self.updates + 1
         if bad is None:
-            return apply()
+            result = apply()
+            self.updates = number
+            return result
         if watch.withheld is None:
             watch.withheld = torch.zeros((), device=bad.device)
-        watch.births.before_step()
+        if not watch.found and not bad.is_meta:
+            watch.before[number] = watch.made, HostState(optimizer)
         if not self._scaled and _withholds_itself(optimizer):
             # GradScaler's own protocol: the step takes this tensor, and is nothing where it is 1.
             optimizer.found_inf = self.flag  # type: ignore[attr-defined]
@@ -145,42 +158,36 @@ class FiniteCheck:
             finally:
                 del optimizer.found_inf  # type: ignore[attr-defined]
         else:
-            withholding = Withholding(optimizer)
-            if withholding.on_host:
-                watch.host.copy(withholding.on_host, watch.withheld)
+            copies = DeviceCopies(optimizer)
             result = apply()
-            withholding.put_back(bad)
+            copies.put_back(bad)
         watch.withheld.add_(bad)
-        if result is False:
-            watch.skipped.append(self.updates)
-        born = watch.births.after_step()
-        if born:
-            watch.born.append((self.updates, born))
+        # Only now: a step that failed is none.
+        self.updates, watch.unread = number, watch.unread + 1
+        watch.made += result is not False
+        self._look(watch.withheld)
         return result
 
     def raise_if_bad(self) -> None:
         """Read whether an update was withheld since the last time; one read, or none after none.
 
+        It waits for the device.
+
         Raises:
             NotFinite: one was. The check then begins anew, from the weights before it.
         """
         watch = self._watch
-        if not watch.unread:
+        if watch.withheld is None or not watch.unread:
             return
         watch.unread = 0
-        if watch.withheld is None:
-            return
         withheld = round(watch.withheld.item())
         if not withheld:
-            watch.born.clear()
-            watch.skipped.clear()
+            watch.before, watch.asked = {}, None
             return
         first = self.updates - withheld + 1
-        self.withheld = withheld - sum(update >= first for update in watch.skipped)
-        watch.host.put_back()
-        for update, born in watch.born:
-            if update >= first:
-                watch.births.undo(born)
+        made, state = watch.before[first]
+        self.withheld = watch.made - made
+        state.put_back()
         seen = [] if watch.seen is None else watch.seen.tolist()
         self.reset()
         raise NotFinite(
@@ -191,7 +198,20 @@ class FiniteCheck:
 
     def reset(self) -> None:
         """Forget what was looked at, as where weights and state are loaded."""
-        self._watch = _Watch(Births(self._optimizer))
+        self._watch = _Watch()
+
+    def _look(self, withheld: Tensor) -> None:
+        watch = self._watch
+        due = watch.unread % LOOK_EVERY == 0 and not watch.found and not withheld.is_meta
+        if due and watch.asked is None:
+            watch.asked = (self.updates, *_sent(withheld))
+        if watch.asked is None:
+            return
+        until, number, arrival = watch.asked
+        if arrival is None or arrival.query():
+            watch.asked, watch.found = None, number.item() > 0
+            if not watch.found:
+                watch.before = {key: each for key, each in watch.before.items() if key > until}
 
     def _norm(self, grad_norm: Tensor | None, loss: Tensor) -> Tensor:
         if grad_norm is not None:
@@ -219,6 +239,18 @@ def _together(numbers: Sequence[Tensor]) -> Tensor:
         device = next(device for device in devices if device.type != "cpu")
         numbers = [number.to(device, non_blocking=True) for number in numbers]
     return torch.stack(list(numbers))
+
+
+def _sent(number: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
+    """The number on its way to the host, and what says that it is there; None where it is already.
+
+    A device that is neither has to be waited for.
+    """
+    if number.device.type != "cuda":
+        return number, None
+    sent = torch.empty((), dtype=number.dtype, device="cpu", pin_memory=True)
+    sent.copy_(number, non_blocking=True)
+    return sent, torch.cuda.current_stream(number.device).record_event()
 
 
 def _culprit(seen: list[float], update: int) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import chain
 
+import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
 from torch.optim import Optimizer
@@ -29,7 +30,7 @@ class Dropping:
         """Forget them; with `anew`, look for the model's parameters again."""
         if anew or self._others is None:
             own = set(parameters_of(self._optimizer))
-            self._others = [one for one in self._model.parameters() if one not in own]
+            self._others = [one for one in walk(self._model) if one not in own]
         for parameter in self._others:
             parameter.grad = None
         for group in self._optimizer.param_groups:
@@ -47,11 +48,29 @@ def multiply_gradients(model: nn.Module, optimizer: Optimizer, factor: Tensor | 
     """Scale all gradients."""
     if not isinstance(factor, Tensor) and factor == 1:
         return
+    alike: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
     for gradient in gradients(model, optimizer):
-        # A model may be spread over devices, and only a number on the CPU fits them all.
-        gradient.mul_(factor.to(gradient.device) if isinstance(factor, Tensor) else factor)
+        alike.setdefault((gradient.device, gradient.dtype), []).append(gradient)
+    for (device, dtype), some in alike.items():
+        number = factor
+        if isinstance(factor, Tensor):
+            # One kernel for all takes a factor of their precision, which must not be rounded to it.
+            number = factor.to(device, torch.float32 if dtype is torch.float32 else None)
+        elif device.type == "cpu":  # where a plain number would be
+            number = torch.tensor(factor, dtype=torch.float64, device=device)
+        torch._foreach_mul_(some, number)
 
 
 def parameters_of(optimizer: Optimizer) -> Iterator[Parameter]:
     """The parameters that the optimizer updates."""
     return chain.from_iterable(group["params"] for group in optimizer.param_groups)
+
+
+def walk(module: nn.Module) -> Iterator[Parameter]:
+    """A model's parameters, a shared one more than once: its own iterator costs several times more."""
+    for parameter in module._parameters.values():  # noqa: SLF001
+        if parameter is not None:
+            yield parameter
+    for child in module._modules.values():  # noqa: SLF001
+        if child is not None:
+            yield from walk(child)

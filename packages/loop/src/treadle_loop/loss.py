@@ -100,8 +100,8 @@ class Outcome(NamedTuple):
         records: how many records the batch held.
         counts: further counts.
         metrics: further means.
-        weighted: whether the step said the weight, which is else the records.
-        counted: whether the records were counted in the batch, and not said by the step.
+        said: which of `"weight"` and `"records"` the step said itself: the weight is the records
+            else, and these are counted in the batch.
     """
 
     value: Tensor | float
@@ -109,11 +109,11 @@ class Outcome(NamedTuple):
     records: int
     counts: Mapping[str, int]
     metrics: Mapping[str, Mean]
-    weighted: bool = False
-    counted: bool = True
+    said: frozenset[str] = frozenset()
 
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+_UNSAID: frozenset[str] = frozenset()
 # What the class itself calls, in a function of its own.
 _new = tuple.__new__
 
@@ -139,7 +139,7 @@ def read_outcome(
         if returned.ndim:
             returned = _single(returned)
         records = count(batch)
-        fields = (returned.detach(), records, records, _NOTHING, _NOTHING, False, True)
+        fields = (returned.detach(), records, records, _NOTHING, _NOTHING, _UNSAID)
         return returned, _new(Outcome, fields)
     loss = returned if isinstance(returned, Loss) else Loss(returned)
     value: Any = loss.value
@@ -150,7 +150,7 @@ def read_outcome(
             f"the step returned {_a(returned)} where a loss was expected; return the loss as a "
             "tensor, or a Loss(value, ...)",
         )
-    counted, weighted = loss.records is None, loss.weight is not None
+    said = frozenset(name for name in ("weight", "records") if getattr(loss, name) is not None)
     records = count(batch) if loss.records is None else loss.records
     weight = records if loss.weight is None else _plain(loss.weight)
     if (
@@ -162,7 +162,7 @@ def read_outcome(
         weight = weight.item()  # it is on the host already, and would be sent at each use
     metrics = {name: _metric(name, metric, weight) for name, metric in loss.metrics.items()}
     detached = value.detach() if isinstance(value, Tensor) else float(value)
-    return value, Outcome(detached, weight, records, loss.counts, metrics, weighted, counted)
+    return value, Outcome(detached, weight, records, loss.counts, metrics, said)
 
 
 def is_number(value: Any) -> bool:

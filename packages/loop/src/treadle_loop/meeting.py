@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
-from treadle_loop.errors import RanksOutOfStep
+from treadle_loop.errors import RankFailed, RanksOutOfStep
 from treadle_loop.runtime import Runtime
 
-Place = Literal["an update", "the counts of an update", "test_epoch", "over_ranks", "state_dict"]
+Place = Literal[
+    "an update", "the counts of an update", "test_epoch", "over_ranks", "state_dict", "predict"
+]
 """What a rank may be doing while it waits for the others."""
 
 SLOTS = 15
@@ -50,6 +52,17 @@ def gather(runtime: Runtime, place: Place, value: Any) -> list[Any]:
     """
     agree(runtime, place, ())
     return runtime.gather(value)
+
+
+def raise_if_failed(failed: Sequence[float], what: str) -> None:
+    """Tell this rank of the first one that failed.
+
+    Raises:
+        RankFailed: one did.
+    """
+    for rank, one in enumerate(failed):
+        if one:
+            raise RankFailed(f"rank {rank} {what}")
 
 
 def _check_places(places: Sequence[Place], failure: Exception | None) -> None:

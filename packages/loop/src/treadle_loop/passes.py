@@ -15,8 +15,10 @@ class Window(Protocol):
     """How many batches are expected; there are fewer where a pass without a length ends early."""
     last: bool
     """Whether this window ends its pass; certain once `drawn` was called."""
-    count: Callable[[Any], int]
-    """How many records a batch has: of each batch that does not say it itself, in turn."""
+
+    def count(self, batch: Any, /) -> int:
+        """How many records a batch has: of each batch that does not say it itself, in turn."""
+        ...
 
     def draw(self) -> Iterator[Any]:
         """The window's batches, each taken from the loader only when it is asked for."""
@@ -104,10 +106,7 @@ class SizedPass:
             self.last = self.planned == remaining
             return True
         for _ in self._iterator:
-            raise WrongLength(
-                f"the loader yielded batch {self._seen + 1}, but its len is {self._length}; mend "
-                "its __len__, or leave it out: a loader may have none",
-            )
+            raise too_many(self._seen + 1, self._length)
         return False
 
     def draw(self) -> Iterator[Any]:
@@ -122,10 +121,7 @@ class SizedPass:
         """
         self._seen += batches
         if batches < self.planned:
-            raise WrongLength(
-                f"the loader ended after batch {self._seen}, but its len is {self._length}; mend "
-                "its __len__, or leave it out: a loader may have none",
-            )
+            raise too_few(self._seen, self._length)
 
 
 class UnsizedPass:
@@ -181,3 +177,18 @@ def length_of(loader: Any) -> int | None:
     except (TypeError, NotImplementedError):
         return None
     return length
+
+
+def too_many(batch: int, length: int) -> WrongLength:
+    """The error of a loader that goes on."""
+    return WrongLength(f"the loader yielded batch {batch}, but its len is {length}; {_ADVICE}")
+
+
+def too_few(batches: int, length: int) -> WrongLength:
+    """The error of a loader that ended."""
+    return WrongLength(
+        f"the loader ended after batch {batches}, but its len is {length}; {_ADVICE}"
+    )
+
+
+_ADVICE = "mend its __len__, or leave it out: a loader may have none"

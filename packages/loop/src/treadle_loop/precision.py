@@ -11,8 +11,8 @@ from torch.optim import Optimizer
 from treadle_loop.errors import InvalidSetting, PrecisionUnavailable
 from treadle_loop.gradients import parameters_of
 from treadle_loop.loss import Loss
-from treadle_loop.optimizer_state import Births
 from treadle_loop.supervised import Step
+from treadle_loop.withholding import HostState
 
 Precision = Literal["fp32", "bf16", "fp16"]
 """What the step computes in: as the model is, or under autocast to bfloat16 or to float16."""
@@ -83,7 +83,7 @@ class LossScaling:
         PrecisionUnavailable: torch cannot scale on such a device.
     """
 
-    __slots__ = ("_births", "_optimizer", "_scaler", "_unscaled")
+    __slots__ = ("_optimizer", "_scaler", "_unscaled")
 
     def __init__(self, optimizer: Optimizer, device_type: str) -> None:
         if any(parameter.dtype is torch.float16 for parameter in parameters_of(optimizer)):
@@ -95,7 +95,6 @@ class LossScaling:
         self._optimizer = optimizer
         self._scaler = _available(lambda: torch.amp.GradScaler(device_type), "fp16", device_type)
         self._unscaled = False
-        self._births = Births(optimizer)
 
     @property
     def scale(self) -> float:
@@ -126,8 +125,7 @@ class LossScaling:
             optimizer.step()
             return True
         fused = any(group.get("fused") for group in optimizer.param_groups)
-        if fused:
-            self._births.before_step()
+        before = HostState(optimizer) if fused else None
         # One item where the optimizer's step was called.
         steps: list[Tensor | None] = []
 
@@ -144,9 +142,9 @@ class LossScaling:
         # A fused step is always called, and leaves everything as it is where that tensor is not 0:
         # then the scaler itself has read nothing.
         made = any(found is None or not found.item() for found in steps)
-        if not made and fused:
+        if not made and before is not None:
             # torch's fused SGD leaves a momentum behind that was never written.
-            self._births.undo(self._births.after_step())
+            before.put_back()
         return made
 
     def abandon(self) -> None:

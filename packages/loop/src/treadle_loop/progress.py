@@ -8,7 +8,7 @@ import torch
 
 from treadle_loop.errors import InvalidPosition
 from treadle_loop.passes import Pass, SizedPass, UnsizedPass, length_of
-from treadle_loop.random_state import get_random_state, set_random_state
+from treadle_loop.random_state import check_random_state, get_random_state, set_random_state
 from treadle_loop.records import record_counter
 from treadle_loop.seeking import (
     begin,
@@ -22,6 +22,7 @@ from treadle_loop.seeking import (
     set_generators,
     states_of_generators,
 )
+from treadle_loop.tensor_loader import TensorLoader
 from treadle_loop.transfer import sent
 
 # What the state of a position has, at least.
@@ -61,22 +62,6 @@ class Progress:
         turn: how often a pass was begun or a state loaded.
     """
 
-    __slots__ = (
-        "_ahead",
-        "_loader",
-        "_records_a_batch",
-        "_resumed",
-        "_started_from",
-        "_world_size",
-        "batches",
-        "complete",
-        "epoch",
-        "made",
-        "records",
-        "turn",
-        "updates",
-    )
-
     def __init__(self, world_size: int) -> None:
         self._world_size = world_size
         self._loader: Any = None
@@ -111,7 +96,7 @@ class Progress:
         self._ahead = None
         length = length_of(loader)
         if resumed is None:
-            self._started_from = get_random_state()
+            self._started_from = {} if _draws_nothing(loader) else get_random_state()
             batches = begin(loader, self.epoch)
         else:
             set_generators(loader, resumed.get("generators", []))
@@ -175,17 +160,25 @@ class Progress:
             state["had_workers"] = True
         return state
 
-    def load_state_dict(self, ranks: Sequence[Mapping[str, Any]], rank: int) -> None:
-        """Stand where the states of all ranks say; the next pass goes on from there.
+    def state_for(self, ranks: Sequence[Mapping[str, Any]], rank: int) -> Mapping[str, Any]:
+        """The state of one rank, of those that all ranks saved.
 
         On another number of ranks, the random states belong to none of them, and are passed over.
+
+        Raises:
+            NumpyMissing: it holds the random state of numpy, which cannot be imported.
         """
-        self.turn += 1
         if len(ranks) == self._world_size:
             state = ranks[rank]
         else:
             state = {key: ranks[0][key] for key in ranks[0].keys() - {"loader", "generators"}}
             state |= {key: {} for key in _RANDOM_STATES & state.keys()}
+        check_random_state(state["random_state"])
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Stand where the state of this rank says; the next pass goes on from there."""
+        self.turn += 1
         set_random_state(state["random_state"])
         self._started_from = self._ahead = self._loader = None
         self._set(*(state.get(count, 0) for count in ("epoch", "updates", "batches", "records")))
@@ -273,6 +266,11 @@ class Progress:
         self.batches = batches
         self.records = records
         self.complete = False
+
+
+def _draws_nothing(loader: Any) -> bool:
+    """Whether the loader uses no random numbers of the program, whose state takes long to copy."""
+    return type(loader) in (list, tuple, TensorLoader)
 
 
 def _order_of(loader: Any) -> dict[str, Any]:

@@ -61,6 +61,16 @@ def set_random_state(state: dict[str, Any]) -> None:
         torch.mps.set_rng_state(state["mps"].cpu())
 
 
+def check_random_state(state: dict[str, Any]) -> None:
+    """See that the program has the generators of a state.
+
+    Raises:
+        NumpyMissing: it holds numpy's generator, and numpy cannot be imported.
+    """
+    if "numpy" in state:
+        _import_numpy_random()
+
+
 def _device_kinds() -> dict[str, Any]:
     """The kinds of devices of which a machine may have several, and which can be asked alike."""
     return {"cuda": torch.cuda, "xpu": torch.xpu}

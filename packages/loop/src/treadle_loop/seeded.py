@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import ConcatDataset, Dataset, IterableDataset, StackDataset, Subset
 
 from treadle_loop.errors import InvalidSetting, NotARecord
-from treadle_loop.seeds import seed_of
+from treadle_loop.order import seed_of
 
 T_co = TypeVar("T_co", covariant=True)
 

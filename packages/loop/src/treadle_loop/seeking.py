@@ -15,17 +15,19 @@ from treadle_loop.tensor_loader import TensorLoader
 
 def seeker_of(loader: Any) -> Any:
     """What in a loader has `set_position`: itself, or the sampler of a `DataLoader`; or None."""
+    return next(iter(_having("set_position", loader)), None)
+
+
+def _parts(loader: Any) -> list[Any]:
+    """A loader itself, and its samplers."""
     batch_sampler = getattr(loader, "batch_sampler", None)
-    places = (
-        loader,
-        getattr(loader, "sampler", None),
-        batch_sampler,
-        getattr(batch_sampler, "sampler", None),
-    )
-    for place in places:
-        if callable(getattr(place, "set_position", None)):
-            return place
-    return None
+    sampler, within = getattr(loader, "sampler", None), getattr(batch_sampler, "sampler", None)
+    parts = (loader, sampler, batch_sampler, within)
+    return list({id(part): part for part in parts}.values())
+
+
+def _having(method: str, loader: Any) -> list[Any]:
+    return [part for part in _parts(loader) if callable(getattr(part, method, None))]
 
 
 def is_stateful(loader: Any) -> bool:
@@ -62,14 +64,7 @@ def generators_of(loader: Any) -> list[Generator]:
     """The random number generators that a `DataLoader` was given for itself."""
     if not isinstance(loader, DataLoader):
         return []
-    samplers = (
-        loader.sampler,
-        loader.batch_sampler,
-        getattr(loader.batch_sampler, "sampler", None),
-    )
-    owned = {
-        id(each): each for each in (getattr(o, "generator", None) for o in (loader, *samplers))
-    }
+    owned = {id(each): each for each in (getattr(o, "generator", None) for o in _parts(loader))}
     return [each for each in owned.values() if isinstance(each, Generator)]
 
 
@@ -91,8 +86,17 @@ def has_workers(loader: Any) -> bool:
     return getattr(loader, "_iterator", None) is not None
 
 
+def _tell_epoch(loader: Any, epoch: int) -> None:
+    """Tell samplers such as a `DistributedSampler`, which have an order for each epoch."""
+    seeker = seeker_of(loader)  # which is told the position
+    for each in _having("set_epoch", loader):
+        if each is not seeker:
+            each.set_epoch(epoch)
+
+
 def begin(loader: Iterable[Any], epoch: int) -> Iterator[Any]:
     """The batches of a pass, from its beginning."""
+    _tell_epoch(loader, epoch)
     seeker = seeker_of(loader)
     if seeker is not None:
         seeker.set_position(epoch, 0)
@@ -120,6 +124,7 @@ def begin_after(
             torch.empty((), dtype=torch.int64).random_(generator=loader.generator)
     if state is None or not keeps_position(loader):
         return begin(loader, epoch)
+    _tell_epoch(loader, epoch)
     stateful: Any = loader
     stateful.load_state_dict(state)
     batches = iter(loader)
@@ -164,6 +169,7 @@ def go_on(
         batches: how many batches of it this process has used.
         state: what the loader said of itself there, if it is one that does.
     """
+    _tell_epoch(loader, epoch)
     seeker = seeker_of(loader)
     if seeker is not None:
         seeker.set_position(epoch, records)

@@ -1,4 +1,7 @@
-"""What an engine refuses to be made with, so that nothing fails after the first batches."""
+"""What an engine refuses to be made with, so that nothing fails after the first batches.
+
+Each check raises `InvalidSetting`.
+"""
 
 import inspect
 from typing import Any
@@ -9,15 +12,12 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import Dataset, IterableDataset
 
 from treadle_loop.errors import InvalidSetting
+from treadle_loop.loss import is_number
 from treadle_loop.runtime import Runtime
 
 
 def check_parts(model: Any, step: Any, optimizer: Any) -> None:
-    """See that each is what it should be: two of them are easily swapped.
-
-    Raises:
-        InvalidSetting: one is something else, or the optimizer computes the loss itself.
-    """
+    """See that each is what it should be: two of them are easily swapped."""
     _check("model", model, fits=isinstance(model, nn.Module), wanted="an nn.Module")
     _check(
         "step",
@@ -45,12 +45,7 @@ def check_parts(model: Any, step: Any, optimizer: Any) -> None:
 
 
 def check_scheduler(scheduler: Any, every: str, optimizer: Optimizer | None) -> None:
-    """See that the scheduler can be stepped, and when.
-
-    Raises:
-        InvalidSetting: it is a class, or another optimizer's, or wants a validation loss, or
-            `every` is neither.
-    """
+    """See that the scheduler can be stepped, and when."""
     if every not in ("step", "epoch"):
         raise InvalidSetting(
             f'scheduler_every is {every!r}, and "step" or "epoch" was expected',
@@ -73,11 +68,7 @@ def check_scheduler(scheduler: Any, every: str, optimizer: Optimizer | None) -> 
 
 
 def check_loader(loader: Any, stop: Any = None) -> None:
-    """See that it yields batches, as far as that can be seen.
-
-    Raises:
-        InvalidSetting: it yields single records, or nothing; or `stop` is no function.
-    """
+    """See that it yields batches, as far as that can be seen."""
     if isinstance(loader, Tensor) or (
         isinstance(loader, Dataset) and not isinstance(loader, IterableDataset)
     ):
@@ -99,11 +90,7 @@ def check_loader(loader: Any, stop: Any = None) -> None:
 
 
 def check_runtime(runtime: Any) -> None:
-    """See that it is a runtime, and not what makes one.
-
-    Raises:
-        InvalidSetting: it is something else.
-    """
+    """See that it is a runtime, and not what makes one."""
     fits = not isinstance(runtime, type) and hasattr(runtime, "world_size")
     if not fits:
         raise InvalidSetting(
@@ -113,11 +100,7 @@ def check_runtime(runtime: Any) -> None:
 
 
 def check_accumulate(accumulate: Any) -> None:
-    """See that it is a number of batches.
-
-    Raises:
-        InvalidSetting: it is less than 1, or no `int`.
-    """
+    """See that it is a number of batches."""
     if type(accumulate) is not int or accumulate < 1:
         raise InvalidSetting(
             f"accumulate is {accumulate!r}, and an int of at least 1 was expected: how many "
@@ -125,12 +108,18 @@ def check_accumulate(accumulate: Any) -> None:
         )
 
 
-def check_host(precision: str, runtime: Runtime) -> None:
-    """See that precision is decided on in one place.
+def check_clipping(**limits: Any) -> None:
+    """See that each is a limit; None is no limit."""
+    for name, limit in limits.items():
+        if limit is not None and not (is_number(limit) and limit > 0):
+            raise InvalidSetting(
+                f"{name} is {limit!r}, and a number above 0 was expected; leave it out for no "
+                "clipping",
+            )
 
-    Raises:
-        InvalidSetting: engine and host both decide.
-    """
+
+def check_host(precision: str, runtime: Runtime) -> None:
+    """See that precision is decided on in one place."""
     if runtime.precise and precision != "fp32":
         raise InvalidSetting(
             f"precision is {precision!r}, and the runtime is a {type(runtime).__name__}, which "

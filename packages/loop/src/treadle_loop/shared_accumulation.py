@@ -1,7 +1,9 @@
 """Exact gradients and means of a window that several ranks compute together."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 from zlib import crc32
 
 import torch
@@ -15,7 +17,6 @@ from treadle_loop.loss import Mean, Outcome
 from treadle_loop.means import RunningMean, wide, wide_on
 from treadle_loop.meeting import SLOTS, agree
 from treadle_loop.runtime import Runtime
-from treadle_loop.weightless import adding_nothing
 
 
 class SharedAccumulation:
@@ -29,17 +30,6 @@ class SharedAccumulation:
 
     Whether a step gives a weight, and which metrics and counts, must be the same on all ranks.
     """
-
-    __slots__ = (
-        "_backward",
-        "_by_records",
-        "_exact",
-        "_model",
-        "_optimizer",
-        "_runtime",
-        "_scale",
-        "_window",
-    )
 
     def __init__(
         self,
@@ -66,7 +56,7 @@ class SharedAccumulation:
             scale = self._scale = self._common_scale(value, outcome)
         if not isinstance(weight, Tensor) and not weight:
             # It adds nothing, and still goes back: the other ranks wait in its backward.
-            with adding_nothing(value) as nothing:
+            with _adding_nothing(value) as nothing:
                 self._backward(nothing)
             return
         factor = (wide(weight.to(value.device)) if isinstance(weight, Tensor) else weight) / scale
@@ -88,21 +78,19 @@ class SharedAccumulation:
         own = torch.stack([one.sums(device) for one in (loss, *(metrics[name] for name in names))])
         sums = self._runtime.all_reduce(own)
         total = sums[0, 1]
-        exact = self._exact and not (
-            self._by_records and any(one.weighted or not one.counted for one in outcomes)
-        )
+        exact = self._exact and not (self._by_records and any(one.said for one in outcomes))
         if not exact and self._scale is not None:
             factor = self._scale * self._runtime.world_size / total
             multiply_gradients(self._model, self._optimizer, torch.where(total > 0, factor, 1.0))
         means = sums[:, 0] / sums[:, 1]
         records, counts = self._counts(outcomes)
-        weighted = any(outcome.weighted for outcome in outcomes)
+        weighted = any("weight" in outcome.said for outcome in outcomes)
         shared = {name: Mean(means[row], sums[row, 1]) for row, name in enumerate(names, 1)}
         return [Outcome(means[0], total if weighted else records, records, counts, shared)]
 
     def _common_scale(self, value: Tensor, outcome: Outcome) -> Tensor | float:
         world_size = self._runtime.world_size
-        if not outcome.weighted and outcome.counted and not math.isnan(self._window.records):
+        if not outcome.said and not math.isnan(self._window.records):
             self._by_records = True
             return max(self._window.records, 1) / world_size
         total = self._runtime.all_reduce(wide_on(outcome.weight, value.device).clone())
@@ -116,7 +104,7 @@ class SharedAccumulation:
             for name, count in outcome.counts.items():
                 counts[name] = counts.get(name, 0) + count
         known = not math.isnan(self._window.records)
-        if known and not counts and all(outcome.counted for outcome in outcomes):
+        if known and not counts and not any("records" in outcome.said for outcome in outcomes):
             return int(self._window.records), {}
         names = sorted(counts)
         own = [sum(outcome.records for outcome in outcomes), *(counts[name] for name in names)]
@@ -140,3 +128,40 @@ class SharedAccumulation:
                     )
             sums += map(sum, zip(*(values for _, *values in everyone), strict=True))
         return sums
+
+
+@contextmanager
+def _adding_nothing(value: Tensor) -> Iterator[Tensor]:
+    """A context in which the backward of what it yields leaves gradients of zero.
+
+    To multiply a loss by 0 is not enough where it is not finite, such as a mean over nothing: the
+    gradients within are nan then, and times 0 they still are. So what arrives at the parameters
+    is replaced by zeros. It does arrive there: other ranks wait for it.
+    """
+    removable = [node.register_prehook(_zeros) for node in _ends(value)]
+    try:
+        yield torch.nan_to_num(value) * 0
+    finally:
+        # A host may keep these nodes for the next pass.
+        for handle in removable:
+            handle.remove()
+
+
+def _ends(value: Tensor) -> list[Any]:
+    """The places in the graph of a value where gradients are added up in parameters."""
+    ends = []
+    waiting: list[Any] = [value.grad_fn]
+    seen = {None, value.grad_fn}
+    while waiting:
+        node = waiting.pop()
+        if hasattr(node, "variable"):
+            ends.append(node)
+        for following, _ in node.next_functions:
+            if following not in seen:
+                seen.add(following)
+                waiting.append(following)
+    return ends
+
+
+def _zeros(gradients: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...]:
+    return tuple(None if each is None else torch.zeros_like(each) for each in gradients)

@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from treadle_loop.averages import AveragedWeights
 from treadle_loop.errors import InvalidSetting, StateMismatch
+from treadle_loop.gradients import parameters_of
 from treadle_loop.progress import POSITION, POSITION_WITHIN
 from treadle_loop.sharding import parted, parted_for, whole
 
@@ -30,14 +31,15 @@ def states_of(parts: Mapping[str, Any]) -> dict[str, Any]:
                 "was; give it both",
             )
         states[name] = whole(part.state_dict())
-    return states
+    names = _parameter_names(parts)
+    return states if names is None else {**states, "parameter_names": names}
 
 
-def load_states(parts: Mapping[str, Any], state: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Load each part's state; what is left is the position of each rank.
+def check_states(parts: Mapping[str, Any], state: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """See that each part can load its state; what is left is the position of each rank.
 
     Raises:
-        StateMismatch: it is the state of other parts. Nothing was loaded.
+        StateMismatch: it is the state of other parts.
     """
     if not isinstance(state, Mapping) or not _are_positions(state.get("ranks")):
         raise StateMismatch(
@@ -45,7 +47,7 @@ def load_states(parts: Mapping[str, Any], state: Mapping[str, Any]) -> list[dict
             "what Engine.state_dict returned",
         )
     present = {name: part for name, part in parts.items() if part is not None}
-    saved = state.keys() - {"ranks"}
+    saved = state.keys() - {"ranks", "parameter_names"}
     if saved != present.keys():
         missing, unknown = sorted(present.keys() - saved), sorted(saved - present.keys())
         raise StateMismatch(
@@ -67,13 +69,23 @@ def load_states(parts: Mapping[str, Any], state: Mapping[str, Any]) -> list[dict
             _check_groups(part, state[name])
         elif name == "scheduler":
             _check_kind(part, state[name])
+    _check_order(state.get("parameter_names"), _parameter_names(parts))
+    ranks: list[dict[str, Any]] = state["ranks"]
+    return ranks
+
+
+def load_states(parts: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    """Load the state of each part, after `check_states`.
+
+    Raises:
+        AveragesDisagree: the averages are those of other parameters. Nothing was loaded.
+    """
+    present = {name: part for name, part in parts.items() if part is not None}
     # Backwards: averages that do not fit are refused before anything was loaded.
     for name, part in reversed(present.items()):
         own = _parted(part, state[name], present)
         # Optimizers and schedulers keep what they are given, and would change it in training.
         part.load_state_dict(own if isinstance(part, nn.Module) else copy.deepcopy(own))
-    ranks: list[dict[str, Any]] = state["ranks"]
-    return ranks
 
 
 def _parted(part: Any, saved: Mapping[str, Any], parts: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -86,6 +98,26 @@ def _parted(part: Any, saved: Mapping[str, Any], parts: Mapping[str, Any]) -> Ma
         named = dict(parts["model"].named_parameters())
         return {**saved, "averages": parted(saved["averages"], named)}
     return saved
+
+
+def _parameter_names(parts: Mapping[str, Any]) -> list[str] | None:
+    """The names of the parameters in the order of the optimizer, where all are the model's."""
+    if parts["optimizer"] is None:
+        return None
+    known = {parameter: name for name, parameter in parts["model"].named_parameters()}
+    parameters = list(parameters_of(parts["optimizer"]))
+    return [known[each] for each in parameters] if known.keys() >= set(parameters) else None
+
+
+def _check_order(saved: Sequence[str] | None, own: Sequence[str] | None) -> None:
+    """See that the optimizer's state, which goes by places, is one of the same parameters."""
+    for place, (there, here) in enumerate(zip(saved or (), own or (), strict=False)):
+        if there != here:
+            raise StateMismatch(
+                "the state is that of an optimizer with its parameters in another order: number "
+                f"{place}, counted from 0, is {there} there and {here} here; make the optimizer "
+                "from the same parameters in the same order",
+            )
 
 
 def _check_tensors(model: nn.Module, saved: Mapping[str, Any]) -> None:

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from treadle_loop.errors import InvalidSetting, TensorsDisagree
-from treadle_loop.order import check_flags, check_position, shuffled
-from treadle_loop.shares import Share
+from treadle_loop.order import Share, check_flags, check_position, shuffled
 
 
 class TensorLoader:
@@ -103,6 +102,12 @@ class TensorLoader:
         self._next_start = records
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
+        """The batches of the next epoch.
+
+        Raises:
+            RanksDisagree: at the first of them; `torch.distributed` was initialised after the
+                loader was made.
+        """
         epoch, start = self._next_epoch, self._next_start
         # At once, so that a pass that is left early is not the next one again.
         self._next_epoch, self._next_start = epoch + 1, 0

@@ -5,7 +5,13 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.optim import Optimizer
 
-from treadle_loop.errors import LossNotATensor, LossWithoutGraph, NothingTrained, RebuiltLoss
+from treadle_loop.errors import (
+    GraphFreed,
+    LossNotATensor,
+    LossWithoutGraph,
+    NothingTrained,
+    RebuiltLoss,
+)
 from treadle_loop.loss import Outcome
 
 
@@ -39,6 +45,20 @@ def check_trainable(value: Tensor | float) -> Tensor:
         "torch.inference_mode(), or every parameter has requires_grad=False; return the tensor "
         "that the loss was computed as, from parameters that train",
     )
+
+
+def check_graph_freed(error: RuntimeError) -> None:
+    """See whether a backward pass failed since another one had been through its graph.
+
+    Raises:
+        GraphFreed: it did, as torch says.
+    """
+    if "backward through the graph a second time" in str(error):
+        raise GraphFreed(
+            "the graph of the loss, or a part of it, is freed: a backward() went through it before "
+            "the engine's own, and one was expected; return the loss, and leave backward() to the "
+            "engine, and detach() what is kept from one batch to the next, such as a hidden state",
+        ) from error
 
 
 def check_reached(optimizer: Optimizer, outcomes: Sequence[Outcome]) -> None:

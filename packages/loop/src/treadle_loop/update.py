@@ -1,19 +1,15 @@
 """What one optimizer step came to."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from torch import Tensor
 
 from treadle_loop.loss import Outcome, Weight
 from treadle_loop.means import Means, RunningMean
 
-UpdateFields = tuple[Sequence[Outcome], Tensor | None, int, int, int, bool, bool]
-"""The fields of an `Update` before it is one: a pass that only adds them up saves the object."""
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Update:
+class Update(NamedTuple):
     """One optimizer step: what it was made of, and where it stands in its pass.
 
     Tensors are detached, 0-dim, and stay on their device until you read them. A mean over several
@@ -34,7 +30,7 @@ class Update:
     grad_norm: Tensor | None
     records: int
     batches: int
-    index: int
+    index: int  # type: ignore[assignment]  # every tuple has a method of this name
     last: bool
     skipped: bool = False
 

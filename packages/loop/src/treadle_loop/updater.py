@@ -11,7 +11,6 @@ from torch.optim import Optimizer
 from treadle_loop.accumulation import Accumulation
 from treadle_loop.agreement import AgreedPass
 from treadle_loop.averages import AveragedWeights
-from treadle_loop.clipping import Clipping
 from treadle_loop.devices import place
 from treadle_loop.errors import Busy
 from treadle_loop.finite import FiniteCheck
@@ -22,8 +21,11 @@ from treadle_loop.precision import LossScaling
 from treadle_loop.runtime import Runtime
 from treadle_loop.shared_accumulation import SharedAccumulation
 from treadle_loop.supervised import Step
-from treadle_loop.trainable import check_reached, check_trainable
-from treadle_loop.update import UpdateFields
+from treadle_loop.trainable import check_graph_freed, check_reached, check_trainable
+from treadle_loop.update import Update
+
+# What the class itself calls, in a function of its own.
+_new = tuple.__new__
 
 
 class Updater:
@@ -33,7 +35,8 @@ class Updater:
         model: what is trained.
         optimizer: updates its parameters.
         runtime: how both are reached.
-        clipping: what gradients are limited to; None for no limit.
+        clip_norm: the most that the norm of the gradients may be; None for no limit.
+        clip_value: the most that the absolute value of any of them may be; None for no limit.
         scaling: scales losses up for fp16; None for any other precision.
         averages: averaged weights, which follow each step that was made; or None.
         finite: withholds a step that would not be finite; or None.
@@ -48,7 +51,8 @@ class Updater:
         optimizer: Optimizer,
         runtime: Runtime,
         *,
-        clipping: Clipping | None,
+        clip_norm: float | None,
+        clip_value: float | None,
         scaling: LossScaling | None,
         averages: AveragedWeights | None,
         finite: FiniteCheck | None,
@@ -56,7 +60,8 @@ class Updater:
         self.model = model
         self.optimizer = optimizer
         self.runtime = runtime
-        self.clipping = clipping
+        self.clip_norm = clip_norm
+        self.clip_value = clip_value
         self.scaling = scaling
         self.averages = averages
         self.finite = finite
@@ -65,11 +70,9 @@ class Updater:
         self._shared = runtime.world_size > 1
         self.busy = False
         self._gradients = Dropping(model, optimizer)
-        self._plain = clipping is None and scaling is None and finite is None
+        self._plain = all(each is None for each in (clip_norm, clip_value, scaling, finite))
 
-    def update(
-        self, step: Step, window: Window, device: torch.device | None, index: int
-    ) -> UpdateFields:
+    def update(self, step: Step, window: Window, device: torch.device | None, index: int) -> Update:
         """Train on a window of batches.
 
         An exception drops the gradients, and nothing of the window counts.
@@ -80,8 +83,10 @@ class Updater:
                 "gradients it would drop; call it between two updates, and not in the step",
             )
         model, optimizer, backward = self.model, self.optimizer, self._backward
+        decay = None
         if self.averages is not None:
             self.averages.check_out_of_place("an update was asked for")
+            decay = self.averages.next_decay()  # what is wrong with it is found before the step
         if not model.training:
             model.train()
         self.busy = True
@@ -96,16 +101,20 @@ class Updater:
                 placed = place(batch, device)
                 loss, outcome = read_outcome(step(model, placed), placed, window.count)
                 value: Any = loss
-                if getattr(loss, "grad_fn", None) is None:
+                if type(loss) is not Tensor or loss.is_leaf:  # else it has a grad_fn
                     value = check_trainable(loss)
                 weight = outcome.weight
-                if accumulation is not None:
-                    accumulation.backward(value, outcome)
-                elif type(weight) is not int and isinstance(weight, Tensor):
-                    # It is not read, and may be 0.
-                    backward(value * (weight > 0).to(value))
-                elif weight:
-                    backward(value)
+                try:
+                    if accumulation is not None:
+                        accumulation.backward(value, outcome)
+                    elif type(weight) is not int and isinstance(weight, Tensor):
+                        # It is not read, and may be 0.
+                        backward(value * (weight > 0).to(value))
+                    elif weight:
+                        backward(value)
+                except RuntimeError as error:
+                    check_graph_freed(error)
+                    raise
                 # In one statement, so that no number lags behind another.
                 records, batches = records + outcome.records, batches + 1
                 outcomes.append(outcome)  # type: ignore[attr-defined]
@@ -121,7 +130,8 @@ class Updater:
             else:
                 grad_norm, applied = self._finish(outcomes)
             if applied and self.averages is not None:
-                self.averages.update(None if self.finite is None else self.finite.flag)
+                withheld = None if self.finite is None else self.finite.flag
+                self.averages.update(withheld, decay=decay)
         except BaseException:
             self._gradients.drop(anew=True)
             if self.scaling is not None:
@@ -129,7 +139,9 @@ class Updater:
             self.busy = False
             raise
         self.busy = False
-        return outcomes, grad_norm, records, batches, index, window.last, not applied
+        return _new(
+            Update, (outcomes, grad_norm, records, batches, index, window.last, not applied)
+        )
 
     def _accumulation(self, window: Window) -> Accumulation | SharedAccumulation:
         if isinstance(window, AgreedPass):
@@ -146,17 +158,15 @@ class Updater:
 
     def _finish(self, outcomes: Sequence[Outcome]) -> tuple[Tensor | None, bool]:
         """Limit the gradients and step; their norm, and whether the step was not skipped."""
-        clipping, scaling, finite = self.clipping, self.scaling, self.finite
-        grad_norm = None
-        if clipping is not None:
-            if scaling is not None:
-                scaling.unscale()
-            if clipping.norm is not None:
-                grad_norm = self.runtime.clip(self.model, self.optimizer, clipping.norm)
+        scaling, finite, grad_norm = self.scaling, self.finite, None
+        if scaling is not None and (self.clip_norm, self.clip_value) != (None, None):
+            scaling.unscale()
+        if self.clip_norm is not None:
+            grad_norm = self.runtime.clip(self.model, self.optimizer, self.clip_norm)
         if finite is not None:  # before an infinite gradient is clipped to a finite one
             finite.observe(outcomes, grad_norm)
-        if clipping is not None and clipping.value is not None:
-            clip_grad_value_(parameters_of(self.optimizer), clipping.value)
+        if self.clip_value is not None:
+            clip_grad_value_(parameters_of(self.optimizer), self.clip_value)
         step = self._step if scaling is None else scaling.step
         return grad_norm, step() if finite is None else finite.step(step)
 

@@ -1,6 +1,6 @@
-"""Undoing an optimizer's step on the device, without a look at whether it must be undone."""
+"""Undoing an optimizer's step: on the device without a look at whether, and on the host later."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -8,105 +8,33 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from treadle_loop.gradients import parameters_of
-from treadle_loop.loss import is_number
-
-Place = tuple[dict[str, Any], str]
-"""Where an optimizer keeps something for a parameter: in which dictionary, and under what name."""
 
 
-def local(tensor: Any) -> Tensor:
-    """The tensor itself, or this rank's shard of it, in the same memory."""
-    to_local = getattr(tensor, "to_local", None)
-    plain: Tensor = tensor if to_local is None else to_local()
-    return plain.detach()
-
-
-class HostCopies:
-    """What an optimizer keeps on the host, copied to a device before each step.
-
-    The host cannot know whether a step was withheld without waiting for the device. So what it
-    keeps goes to the device, where the values of before the first withheld step stay.
-    """
-
-    __slots__ = ("_pieces",)
-
-    def __init__(self) -> None:
-        self._pieces: list[tuple[list[Place], Tensor]] = []
-
-    def copy(self, places: Iterable[Place], withheld: Tensor) -> None:
-        """Copy what is there before a step, where no step was withheld yet.
-
-        Args:
-            places: where tensors and numbers are on the host now.
-            withheld: how many steps before this one were withheld, a 0-dim tensor. Where there were
-                any, the earlier copies are kept.
-        """
-        # By identity, as the pieces keep the dictionaries alive: tensors are slow to hash.
-        rest = {(id(state), name): (state, name) for state, name in places}
-        pieces = []
-        for known, copied in self._pieces:
-            keys = [(id(state), name) for state, name in known]
-            if all(key in rest for key in keys):
-                for key in keys:
-                    del rest[key]
-                fresh = _upload(known, withheld.device)
-                pieces.append((known, torch.where(withheld > 0, copied, fresh)))
-        if rest:
-            known = list(rest.values())
-            pieces.append((known, _upload(known, withheld.device)))
-        self._pieces = pieces
-
-    def put_back(self) -> None:
-        """Put the copies back on the host, which waits for the device.
-
-        What came into being in a withheld step is there still, and is to be undone afterwards.
-        """
-        for known, copied in self._pieces:
-            numbers = copied.cpu()
-            for state, name in known:
-                value = state[name]
-                size = local(value).numel() if isinstance(value, Tensor) else 1
-                own, numbers = numbers[:size], numbers[size:]
-                if isinstance(value, Tensor):
-                    local(value).copy_(own.view(local(value).shape))
-                else:
-                    state[name] = type(value)(own.item())
-
-
-class Withholding:
+class DeviceCopies:
     """Copies of weights and optimizer state from before a step, to be put back after it.
+
+    Of the state, what is a tensor where its parameter is; see `HostState` for the rest.
 
     Args:
         optimizer: whose step it is.
-
-    Attributes:
-        on_host: what cannot be put back, since the host keeps it for parameters that are
-            elsewhere, or keeps it as a plain number.
     """
 
-    __slots__ = ("_parameters", "_state", "on_host")
+    __slots__ = ("_parameters", "_state")
 
     def __init__(self, optimizer: Optimizer) -> None:
         parameters = [local(each) for each in parameters_of(optimizer) if each.grad is not None]
         self._parameters = [(parameter, parameter.clone()) for parameter in parameters]
-        self._state: list[tuple[Place, Tensor]] = []
-        self.on_host: list[Place] = []
-        for parameter, state in optimizer.state.items():
-            if not isinstance(state, dict):
-                continue
-            for name, value in state.items():
-                if isinstance(value, Tensor):
-                    if value.device.type == "cpu" != parameter.device.type:
-                        self.on_host.append((state, name))
-                    else:
-                        self._state.append(((state, name), local(value).clone()))
-                elif is_number(value):
-                    self.on_host.append((state, name))
+        self._state = [
+            (state, name, local(value).clone())
+            for parameter, state in _states(optimizer)
+            for name, value in state.items()
+            if _beside(value, parameter)
+        ]
 
     def put_back(self, bad: Tensor) -> None:
         """Undo the step where `bad`, a 0-dim tensor of a truth value, is true."""
         after = self._parameters
-        for (state, name), saved in self._state:
+        for state, name, saved in self._state:
             # Looked up anew, since some optimizers assign a new tensor in each step.
             value = state.get(name)
             if isinstance(value, Tensor) and local(value).shape == saved.shape:
@@ -120,12 +48,61 @@ class Withholding:
             torch.where(by_device[device], saved, tensor, out=tensor)
 
 
-def _upload(places: Iterable[Place], device: torch.device) -> Tensor:
-    precision = torch.float32 if device.type == "mps" else torch.float64
-    values = (state[name] for state, name in places)
-    flat = [
-        (local(value) if isinstance(value, Tensor) else torch.tensor(value)).reshape(-1)
-        for value in values
-    ]
-    # From pageable memory, such a copy returns as soon as the numbers are on their way.
-    return torch.cat([each.to(precision) for each in flat]).to(device, non_blocking=True)
+class HostState:
+    """What an optimizer keeps for which parameter before a step, and the values on the host.
+
+    An optimizer makes the state of a parameter in the first step that needs it, and knows that step
+    by the state that is missing. And what it keeps on the host, as a number or, for a parameter on
+    a GPU, as a tensor on the CPU, cannot be put back where only the device knows whether it must.
+
+    Args:
+        optimizer: whose step it is.
+    """
+
+    __slots__ = ("_before", "_optimizer")
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self._optimizer = optimizer
+        self._before = {
+            parameter: {name: _saved(value, parameter) for name, value in state.items()}
+            for parameter, state in _states(optimizer)
+        }
+
+    def put_back(self) -> None:
+        """Make it as it was, but for tensors that are where their parameter is."""
+        for parameter, state in list(_states(self._optimizer)):
+            before = self._before.get(parameter)
+            if before is None:
+                del self._optimizer.state[parameter]
+                continue
+            for name in state.keys() - before.keys():
+                del state[name]
+            state.update({name: value for name, value in before.items() if value is not _BESIDE})
+
+
+def local(tensor: Any) -> Tensor:
+    """The tensor itself, or this rank's shard of it, in the same memory."""
+    to_local = getattr(tensor, "to_local", None)
+    plain: Tensor = tensor if to_local is None else to_local()
+    return plain.detach()
+
+
+# In the place of a tensor that is where its parameter is.
+_BESIDE = object()
+
+
+def _states(optimizer: Optimizer) -> Iterator[tuple[Any, dict[str, Any]]]:
+    return ((key, state) for key, state in optimizer.state.items() if isinstance(state, dict))
+
+
+def _beside(value: Any, parameter: Tensor) -> bool:
+    """Whether it is a tensor where its parameter is, or at least on no host."""
+    if not isinstance(value, Tensor):
+        return False
+    return value.device.type != "cpu" or parameter.device.type == "cpu"
+
+
+def _saved(value: Any, parameter: Tensor) -> Any:
+    if _beside(value, parameter):
+        return _BESIDE
+    return value.clone() if isinstance(value, Tensor) else value

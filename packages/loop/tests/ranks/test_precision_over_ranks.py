@@ -1,4 +1,5 @@
 import math
+from unittest import mock
 
 import pytest
 import torch
@@ -147,3 +148,39 @@ def test_a_batch_norm_keeps_the_ranks_together(ranks):
 
     assert first[:2] == second[:2]
     assert first[0] != first[1]
+
+
+class Arrival:
+    """Says of a copy, as an event of CUDA does, whether it has arrived: after so many queries."""
+
+    def __init__(self, queries):
+        self.queries = queries
+
+    def query(self):
+        self.queries -= 1
+        return self.queries < 0
+
+
+def found_within(here, kind, delays):
+    engine = engine_of(here, kind, check_finite=True)
+    batches = [torch.ones(2, 6) for _ in range(300)]
+    if here.rank == 1:
+        batches[4] = batches[4] * math.nan
+    seen = []
+    arrival = Arrival(here.mine(delays))
+    with mock.patch("treadle_loop.finite._sent", lambda number: (number, arrival)):
+        try:
+            seen.extend(update.index for update in engine.updates(batches))
+        except NotFinite as error:
+            return len(seen), str(error).partition(";")[0]
+    return None
+
+
+@pytest.mark.parametrize("kind", ["ddp", "fsdp2"])
+@pytest.mark.parametrize("delays", [(0, 0), (5, 1), (0, 7)])
+def test_what_is_not_finite_ends_the_pass_on_all_ranks_at_once(ranks, kind, delays):
+    """Whichever rank learns of it first, no other goes on to an update that would wait for it."""
+    updates = 64 + min(delays) + 1
+
+    expected = (updates, "the loss of update 3 is nan")
+    assert [expected, expected] == ranks(found_within, kind, delays)

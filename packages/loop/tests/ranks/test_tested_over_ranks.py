@@ -151,3 +151,65 @@ def test_a_rank_with_nothing_to_test_in_shards(ranks):
     )
 
     assert [("UnequalRanks", message, True)] * 2 == ranks(failing, "fsdp2", 1, False)
+
+
+def predicted(here, kind, counts):
+    """What each rank's own batches are answered with, however many the others have."""
+    own = [INPUTS[index : index + 2] for index in range(here.mine(counts))]
+    engine = engine_of(here, kind)
+    answers = list(engine.predict(own))
+    # Nothing is left behind that another rank would wait for.
+    engine.test_epoch([INPUTS[:2]])
+    return [answer.sum().item() for answer in answers]
+
+
+@pytest.mark.parametrize("kind", ["ddp", "fsdp2"])
+@pytest.mark.parametrize("counts", [(3, 1), (1, 4), (2, 2)])
+def test_ranks_predict_unequal_numbers_of_batches(ranks, kind, counts):
+    """Each rank gets the answers to its own batches; with a model in shards they compute together."""
+    first, second = ranks(predicted, kind, counts)
+
+    assert counts == (len(first), len(second))
+    shared = min(counts)
+    assert first[:shared] == second[:shared]
+
+
+def predicting_apart(here, kind):
+    engine = engine_of(here, kind)
+    try:
+        if here.rank:
+            engine.test_epoch([INPUTS[:2]])
+        else:
+            list(engine.predict([INPUTS[:2]]))
+    except LoopError as error:
+        return type(error).__name__, str(error), engine.model.training
+    return None
+
+
+def test_a_rank_that_predicts_alone_in_shards(ranks):
+    """Where one rank predicts and another evaluates, both are told; without shards none needs the other."""
+    message = (
+        "rank 0 is at predict and rank 1 at test_epoch: every rank has to call it, so call it "
+        "outside of `if rank == 0`, and save what it returns on one rank"
+    )
+
+    assert [("RanksOutOfStep", message, True)] * 2 == ranks(predicting_apart, "fsdp2")
+
+
+def predicting_nothing(here):
+    engine = engine_of(here, "fsdp2")
+    try:
+        list(engine.predict([INPUTS[:2]] if here.rank == 0 else []))
+    except LoopError as error:
+        return type(error).__name__, str(error)
+    return None
+
+
+def test_a_rank_with_nothing_to_predict_in_shards(ranks):
+    """A rank that holds a part of the model and has no batch at all is a named error on all."""
+    message = (
+        "rank 1 has no batch, and holds a part of the model, which the others cannot compute "
+        "without; give each rank at least one batch"
+    )
+
+    assert [("UnequalRanks", message)] * 2 == ranks(predicting_nothing)

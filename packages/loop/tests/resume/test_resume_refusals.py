@@ -1,6 +1,7 @@
 """A state of something else is refused, in words, and nothing is changed by it."""
 
 import copy
+import sys
 from itertools import chain
 
 import pytest
@@ -17,6 +18,7 @@ from treadle_loop import (
     EpochSampler,
     InvalidPosition,
     InvalidSetting,
+    NumpyMissing,
     StateMismatch,
     TensorLoader,
 )
@@ -331,7 +333,7 @@ def test_another_number_of_ranks_repeats_nothing(saved, now):
         states.append(progress.state_dict())
     for rank, loader in enumerate(loaders(now)):
         progress = Progress(now)
-        progress.load_state_dict(states, rank)
+        progress.load_state_dict(progress.state_for(states, rank))
         windows = progress.open_pass(loader, 1, None)
         while windows.begin():
             batches = [batch.tolist() for batch in windows.draw()]
@@ -341,3 +343,80 @@ def test_another_number_of_ranks_repeats_nothing(saved, now):
         assert progress.complete
 
     assert list(range(24)) == sorted(flat(used))
+
+
+def ordered(*names, **others):
+    """An engine whose optimizer has the weights of two like layers in this order."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False))
+    named = {**dict(model.named_parameters()), **others}
+    parameters = [named[name] for name in names]
+    return build(model, optimizer=SGD(parameters, lr=0.1, momentum=0.9))
+
+
+def test_an_optimizer_in_another_order_is_refused(same):
+    """Parameters of one shape would get each other's momentum; the first one is named."""
+    state = copy.deepcopy(ordered("0.weight", "1.weight").state_dict())
+    engine = ordered("1.weight", "0.weight")
+    before = copy.deepcopy(engine.state_dict())
+
+    with pytest.raises(StateMismatch) as caught:
+        engine.load_state_dict(state)
+
+    assert (
+        "the state is that of an optimizer with its parameters in another order: number 0, counted "
+        "from 0, is 0.weight there and 1.weight here; make the optimizer from the same parameters "
+        "in the same order"
+    ) == str(caught.value)
+    assert ["0.weight", "1.weight"] == state["parameter_names"]
+    assert same(before["model"], engine.state_dict()["model"])
+    assert same(before["optimizer"], engine.state_dict()["optimizer"])
+
+
+@pytest.mark.parametrize("part", [("0.weight",), ("1.weight",)])
+def test_an_optimizer_of_another_part_is_refused(part):
+    """One that trains the other of two like layers is another one."""
+    state = ordered("0.weight").state_dict()
+
+    if part == ("0.weight",):
+        ordered(*part).load_state_dict(state)
+        return
+    with pytest.raises(StateMismatch, match=r"number 0, counted from 0, is 0\.weight there"):
+        ordered(*part).load_state_dict(state)
+
+
+def test_a_state_without_the_names_is_loaded(same):
+    """As those that were saved before there were names."""
+    state = copy.deepcopy(ordered("0.weight", "1.weight").state_dict())
+    del state["parameter_names"]
+    engine = ordered("1.weight", "0.weight")
+
+    engine.load_state_dict(state)
+
+    assert same(state["optimizer"], engine.state_dict()["optimizer"])
+
+
+def test_parameters_of_another_model_have_no_names():
+    """An optimizer that holds what is not the model's is told by its groups alone."""
+    engine = ordered("0.weight", "other", other=nn.Parameter(torch.ones(2)))
+    state = engine.state_dict()
+
+    assert "parameter_names" not in state
+    ordered("1.weight", "other", other=nn.Parameter(torch.ones(2))).load_state_dict(state)
+
+
+def test_a_missing_numpy_is_found_before_anything_is_loaded(same, monkeypatch):
+    """A state with numpy's generator, where there is no numpy, leaves the engine as it was."""
+    state = copy.deepcopy(build().state_dict())
+    state["ranks"][0]["random_state"]["numpy"] = {}
+    engine = build()
+    before = copy.deepcopy(engine.state_dict())
+    monkeypatch.setitem(sys.modules, "numpy", None)
+
+    with pytest.raises(NumpyMissing):
+        engine.load_state_dict(state)
+
+    monkeypatch.undo()
+    assert not same(state["model"], before["model"])
+    assert same(before["model"], engine.state_dict()["model"])
+    assert same(before["optimizer"], engine.state_dict()["optimizer"])
