@@ -1,7 +1,10 @@
 import pytest
 
-from treadle_tracking.entries import Ended
-from treadle_tracking.log import LogWriter, attempt_path, read_entries
+from treadle_tracking.entries import Ended, Started
+from treadle_tracking.log import read_entries
+from treadle_tracking.ownership import Ownership
+from treadle_tracking.recalled import Recalled
+from treadle_tracking.recorder import Recorder
 from treadle_tracking.run import Run
 from treadle_tracking.signals import Terminated
 
@@ -14,6 +17,9 @@ class Sender:
         self.answers = list(answers)
         self.wakes = 0
         self.closings = []
+
+    def start(self):
+        pass
 
     def wake(self):
         self.wakes += 1
@@ -28,13 +34,20 @@ class Sender:
 
 
 def started(directory, *senders):
+    recorder = Recorder(
+        directory,
+        Started(wall_time=1.0, uid="u", experiment="e", name="n"),
+        Recalled(),
+        ownership=Ownership(directory),
+    )
+    recorder.mirror(senders, at_once=True)
     return Run(
         mirrors=[f"sqlite:////{number}.db" for number in range(len(senders))],
         uid="u",
         experiment="e",
         name="n",
         directory=directory,
-        log=LogWriter(attempt_path(directory)),
+        recorder=recorder,
         senders=senders,
     )
 

@@ -1,7 +1,17 @@
+import json
+import subprocess
+import sys
+import time
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
+
+import attrs
 import pytest
 
 from treadle_tracking.encoding import EntryEncoder
-from treadle_tracking.entries import Ended, Params, Started
+from treadle_tracking.entries import Ended, Params, Scalars, Started
+from treadle_tracking.log import LogWriter, attempt_path
+from treadle_tracking.params import plain_params
 from treadle_tracking.protos import messages
 from treadle_tracking.wire import records
 
@@ -48,11 +58,16 @@ def test_a_session_starts_with_the_first_parameters():
 @pytest.mark.parametrize(("status", "expected"), [("FINISHED", 1), ("FAILED", 2), ("KILLED", 2)])
 def test_a_session_ends_with_the_status_that_tensorboard_knows(status, expected):
     """FINISHED is SUCCESS; FAILED and KILLED are FAILURE, for want of another word."""
-    ((tag, content),) = summaries(Ended(wall_time=9.0, status=status))
+    _, (tag, content) = summaries(Params(wall_time=6.0), Ended(wall_time=9.0, status=status))
     info = content.session_end_info
 
     assert "_hparams_/session_end_info" == tag
     assert (expected, 9.0) == (info.status, info.end_time_secs)
+
+
+def test_a_run_without_a_session_has_no_end_of_one():
+    """A run that was never given parameters has no place on the page, and its end makes none."""
+    assert [] == summaries(STARTED, Ended(wall_time=9.0, status="FINISHED"))
 
 
 def test_parameters_keep_the_type_of_their_column():
@@ -80,7 +95,7 @@ def test_long_texts_are_cut_with_a_marker():
     """A text beyond 250 characters is cut to 250, the last of which say how long it is; 250 are whole."""
     cut = shown({"a": "x" * 20_000, "b": "y" * 250})
 
-    assert "x" * 230 + "… (20000 characters)" == cut["a"]
+    assert "x" * 228 + "... (20000 characters)" == cut["a"]
     assert "y" * 250 == cut["b"]
 
 
@@ -130,3 +145,187 @@ def test_tensorboards_accumulator_reads_a_log(tmp_path):
     assert [(3, pytest.approx(0.1)), (4, 0.5)] == [(e.step, e.value) for e in read.Scalars("loss")]
     assert (4, [b"3", b"2", png]) == (image.step, list(image.tensor_proto.string_val))
     assert ["*ü*".encode()] == list(read.Tensors("note")[0].tensor_proto.string_val)
+
+
+def test_long_names_stay_different():
+    """A name beyond 250 characters is cut with a digest, so that two of one beginning are two columns."""
+    names = ["n" * 300, "n" * 299 + "m", "k" * 250]
+    found = list(shown(dict.fromkeys(names, 1)))
+
+    assert [250, 250, 250] == [len(name) for name in found]
+    assert 3 == len(set(found))
+    assert "k" * 250 == found[2]
+
+
+def test_a_typed_object_keeps_its_columns_types():
+    """A number that was given as a text is a number where the class says so, and a secret is stars."""
+
+    @attrs.frozen
+    class Config:
+        lr: float = "1e-3"
+        steps: float = 3
+        clip: float | None = None
+        token: str = attrs.field(default="hunter2", metadata={"secret": True})
+        act: object = len
+
+    expected = {"lr": 1e-3, "steps": 3.0, "token": "***", "act": "builtins:len"}
+
+    assert repr(expected) == repr(shown(plain_params(Config())))
+
+
+def test_no_experiment_is_ever_described():
+    """TensorBoard's own classes find no description of an experiment in anything that a run writes."""
+    plugin_data = pytest.importorskip(
+        "tensorboard.plugins.hparams.plugin_data_pb2",
+        reason="needs the extra treadle-tracking[tensorboard]",
+    )
+    found = summaries(
+        STARTED,
+        Params(wall_time=6.0, values={"lr": 0.5}),
+        Params(wall_time=7.0, values={"wd": 0.5}),
+        Ended(wall_time=9.0, status="FINISHED"),
+    )
+
+    assert [False, False] == [
+        plugin_data.HParamsPluginData.FromString(content.SerializeToString()).HasField("experiment")
+        for _, content in found
+    ]
+
+
+@attrs.frozen
+class Typed:
+    """What three runs are configured with."""
+
+    lr: float = 1e-3
+    amp: bool = False
+    steps: int = 10
+    act: object = len
+    note: str = "plain"
+    layers: tuple = (1, 2)
+    clip: float | None = None
+    seed: int = 0
+
+
+@pytest.fixture(params=["auto", "false"])
+def tensorboard(request, tmp_path):
+    """Asks TensorBoard about `tmp_path / "runs"`: its default backend, and Python's alone."""
+    pytest.importorskip("tensorboard", reason="needs the extra treadle-tracking[tensorboard]")
+    said = tmp_path / "tensorboard.log"
+    with said.open("wb") as output:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "tensorboard.main", "--logdir", str(tmp_path / "runs")),
+                *("--host", "127.0.0.1", "--port", "0", "--reload_interval", "1"),
+                f"--load_fast={request.param}",
+            ],
+            stdout=output,
+            stderr=output,
+        )
+
+    def ask(path, body=None, **query):
+        address = eventually(lambda: said.read_text().partition(" at ")[2].partition(" ")[0])
+        url = f"{address.rstrip('/')}/data/{path}" + (f"?{urlencode(query)}" if query else "")
+        data = None if body is None else json.dumps(body).encode()
+        with urlopen(
+            Request(url, data, {"Content-Type": "application/json"}), timeout=30
+        ) as answer:
+            return json.loads(answer.read())
+
+    yield ask
+    process.terminate()
+    process.wait(30)
+
+
+def eventually(read):
+    """What `read` gives as soon as it is something; TensorBoard reads in its own time."""
+    end = time.monotonic() + 90
+    while not (found := read()):
+        assert time.monotonic() < end, "TensorBoard did not show it in time"
+        time.sleep(0.1)
+    return found
+
+
+@pytest.fixture
+def record(tmp_path):
+    """Writes a run, as far as TensorBoard sees it."""
+
+    def write(name, params, *, metrics, group=None, status=None):
+        directory = tmp_path / "runs" / name
+        directory.mkdir(parents=True)
+        log = LogWriter(attempt_path(directory))
+        log.append(Started(wall_time=1.0, uid=name, experiment="runs", name=name, group=group))
+        log.append(Params(wall_time=1.0, values=plain_params(params)))
+        log.append(Scalars(wall_time=2.0, step=1, values=metrics))
+        log.close(None if status is None else Ended(wall_time=3.0, status=status))
+
+    return write
+
+
+@pytest.mark.slow
+def test_tensorboard_has_one_table_of_all_runs(tensorboard, record):
+    """Odd values in some runs leave every column's type, the union of columns, seeds, statuses and names as they are."""
+    names = ["lr@0", "a[0]", "a%", "a//b", "/a", "n" * 300, "ü ∞"]
+    record("typed", Typed(lr="1e-3", amp=True), metrics={"loss": 1.0}, status="FINISHED")
+    record(
+        "odd",
+        attrs.asdict(Typed(lr=float("nan"), note="x" * 20_000, act=print, clip=0.5))
+        | {"steps": float("inf"), "only": {"here": "a"}},
+        metrics=dict.fromkeys(names, 2.0),
+        status="FAILED",
+    )
+    record("killed", Typed(lr=3e-4, steps=20), metrics={"loss": 3.0})
+    for seed in (1, 2):
+        params = Typed(seed=seed)
+        record(f"seed{seed}", params, metrics={"loss": seed}, group="seeds", status="FINISHED")
+    body = {"experimentName": "", "startIndex": 0, "sliceSize": 10, "colParams": []} | {
+        "allowedStatuses": ["STATUS_UNKNOWN", "STATUS_SUCCESS", "STATUS_FAILURE", "STATUS_RUNNING"]
+    }
+    runs = ["killed", "odd", "seed1", "seed2", "typed"]
+    scalars = eventually(
+        lambda: sorted(found := tensorboard("plugin/scalars/tags")) == runs and found
+    )
+    groups = eventually(
+        lambda: (
+            len(found := tensorboard("plugin/hparams/session_groups", body)["sessionGroups"]) == 4
+            and found
+        )
+    )
+    experiment = tensorboard("plugin/hparams/experiment", {"experimentName": ""})
+    columns = {info["name"]: info for info in experiment["hparamInfos"]}
+    rows = {group["name"]: group for group in groups}
+    metrics = {info["name"]["tag"] for info in experiment["metricInfos"]}
+    averages = {value["name"]["tag"]: value["value"] for value in rows["seeds"]["metricValues"]}
+
+    assert runs == sorted(tensorboard("runs"))
+    assert {
+        "lr": "DATA_TYPE_FLOAT64",
+        "amp": "DATA_TYPE_BOOL",
+        "steps": "DATA_TYPE_FLOAT64",
+        "act": "DATA_TYPE_STRING",
+        "note": "DATA_TYPE_STRING",
+        "layers": "DATA_TYPE_STRING",
+        "clip": "DATA_TYPE_FLOAT64",
+        "seed": "DATA_TYPE_FLOAT64",
+        "only.here": "DATA_TYPE_STRING",
+    } == {name: info["type"] for name, info in columns.items()}
+    assert {"minValue": 3e-4, "maxValue": 1e-3} == columns["lr"]["domainInterval"]
+    assert ["builtins:len", "builtins:print"] == sorted(columns["act"]["domainDiscrete"])
+    assert ["plain", "x" * 228 + "... (20000 characters)"] == sorted(
+        columns["note"]["domainDiscrete"]
+    )
+    assert {"lr", "steps"}.isdisjoint(rows["odd"]["hparams"])
+    assert {"loss", *names} == metrics
+    assert sorted(names) == sorted(scalars["odd"])
+    assert {"loss": 1.5} == averages
+    assert {
+        "typed": ["STATUS_SUCCESS"],
+        "odd": ["STATUS_FAILURE"],
+        "killed": ["STATUS_UNKNOWN"],
+        "seeds": ["STATUS_SUCCESS"] * 2,
+    } == {
+        name: [session.get("status", "STATUS_UNKNOWN") for session in group["sessions"]]
+        for name, group in rows.items()
+    }
+    for name in names:
+        points = tensorboard("plugin/scalars/scalars", run="odd", tag=name)
+        assert [2.0] == [value for _, _, value in points]

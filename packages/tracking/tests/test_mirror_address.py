@@ -15,7 +15,7 @@ from treadle_tracking.mirrors.errors import FileStoreRefused
     [
         (
             "sqlite:////a/b.db",
-            Address("sqlite:////a/b.db", "sqlite:////a/b.db", True, Path("/a/b.db")),
+            Address("sqlite:////a/b.db", "sqlite:////a/b.db", True, False, Path("/a/b.db")),
         ),
         (
             "sqlite+pysqlite:////a/b.db?timeout=5",
@@ -23,6 +23,7 @@ from treadle_tracking.mirrors.errors import FileStoreRefused
                 "sqlite+pysqlite:////a/b.db?timeout=5",
                 "sqlite+pysqlite:////a/b.db?timeout=5",
                 True,
+                False,
                 Path("/a/b.db"),
             ),
         ),
@@ -32,14 +33,15 @@ from treadle_tracking.mirrors.errors import FileStoreRefused
                 "postgresql+psycopg2://me:secret@db/runs",
                 "postgresql+psycopg2://***@db/runs",
                 True,
+                False,
                 None,
             ),
         ),
         (
             "https://me:secret@host:5000/",
-            Address("https://me:secret@host:5000", "https://***@host:5000", False, None),
+            Address("https://me:secret@host:5000", "https://***@host:5000", False, True, None),
         ),
-        ("databricks", Address("databricks", "databricks", False, None)),
+        ("databricks", Address("databricks", "databricks", False, False, None)),
     ],
 )
 def test_an_address_is_read(uri, expected):
@@ -98,4 +100,4 @@ def test_a_plugin_of_mlflows_is_known(monkeypatch):
     """A scheme that somebody has taught MLflow is taken as a server."""
     monkeypatch.setattr(address_module, "entry_points", lambda **_: ["a plugin"])
 
-    assert Address("wandb://h", "wandb://h", False, None) == parse_address("wandb://h")
+    assert Address("wandb://h", "wandb://h", False, False, None) == parse_address("wandb://h")

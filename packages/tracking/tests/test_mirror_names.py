@@ -80,9 +80,11 @@ def test_nothing_of_the_users_takes_the_place_of_ours():
 
     assert 250 == len(escape_tag(tag)) == len(tag)
     assert ("_x0074_readle.uid", "treadle") == (escape_tag("treadle.uid"), escape_tag("treadle"))
-    assert ["_x0070_arams.json", "_x0074_exts/a", "_x0069_mages", "images/a", "texts.txt"] == [
-        escape_artifact(path)
-        for path in ("params.json", "texts/a", "images", "images/a", "texts.txt")
+    assert ["_x0070_arams.json", "_x0074_exts/a", "_x0068_istograms/a", "_x0069_mages"] == [
+        escape_artifact(path) for path in ("params.json", "texts/a", "histograms/a", "images")
+    ]
+    assert ["images/a", "texts.txt", "a/texts", "tables/a.json"] == [
+        escape_artifact(path) for path in ("images/a", "texts.txt", "a/texts", "tables/a.json")
     ]
 
 

@@ -54,7 +54,7 @@ def test_a_damaged_note_is_named_where_it_is_all_there_is(tmp_path):
     path.write_text("{}")
     expected = (
         f"{path} cannot be read, and it says where this run is mirrored to: delete that file and send the run again "
-        f"with treadle_tracking.sync({str(tmp_path)!r}, to='mlflow:URI'). What has arrived already stays as it is"
+        f"with: python -m treadle_tracking sync {tmp_path} --to mlflow:URI. What has arrived already stays as it is"
     )
 
     with pytest.raises(MirrorStateDamaged) as caught:

@@ -1,5 +1,6 @@
 """MLflow as a mirror, on a database of its own."""
 
+import json
 import shutil
 import sqlite3
 import sys
@@ -14,16 +15,21 @@ from hypothesis import strategies as st
 
 from treadle_tracking.entries import (
     Artifact,
+    Committed,
     Ended,
+    Function,
+    Histogram,
     Image,
     Params,
+    Rewound,
     Scalars,
     Started,
+    Table,
     Tags,
     Text,
 )
 from treadle_tracking.errors import InvalidTarget, MissingExtra
-from treadle_tracking.mirrors import mlflow as mirror_module
+from treadle_tracking.mirrors import mlflow_client as client_module
 from treadle_tracking.mirrors.errors import (
     DatabaseUnusable,
     ExperimentDeleted,
@@ -31,6 +37,7 @@ from treadle_tracking.mirrors.errors import (
     MissingDriver,
     RunDeleted,
 )
+from treadle_tracking.mirrors.histogram_picture import histogram_buckets
 from treadle_tracking.mirrors.mlflow import MLflowMirror
 from treadle_tracking.mirrors.parameters import from_pieces
 
@@ -52,13 +59,27 @@ ENTRIES = [
     Ended(wall_time=1003.5, status="KILLED"),
 ]
 
+EVERY_KIND = [
+    *ENTRIES,
+    evolve(STARTED, attempt=1, wall_time=1004.0),
+    Rewound(wall_time=1004.0, step=2, after=1001.75),
+    Params(wall_time=1004.0, values={"lr": 1.0, "late": [1, 2]}),
+    Scalars(wall_time=1005.0, step=2, values={"loss": 0.5}),
+    Histogram(wall_time=1005.0, step=2, name="w", buckets=((0.0, 0.5, 2.0), (0.5, 1.0, 1.0))),
+    Artifact(wall_time=1005.0, path="gone.json", size=2, sha256=""),
+    Table(wall_time=1005.0, step=2, name="t", path="gone.json", preview=""),
+    Function(wall_time=1005.0, name="augment", qualified_name="m:f", sha256="ab", path="f.py"),
+    Committed(wall_time=1005.5, step=2),
+    Ended(wall_time=1006.0, status="FINISHED"),
+]
+
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory):
     """A database that MLflow has made, which takes seconds; each test has a copy."""
     path = tmp_path_factory.getbasetemp() / "mlflow-template.db"
     if not path.exists():
-        MLflowMirror(f"sqlite:///{path}")._connected()
+        MLflowMirror(f"sqlite:///{path}")._store.connect()
     return path
 
 
@@ -393,17 +414,17 @@ def test_thousands_of_points_and_hundreds_of_parameters_arrive(send, client, the
 
 def test_sending_everything_three_times_changes_nothing(send, everything):
     """A sender that does not know whether a batch arrived may repeat it."""
-    send(*ENTRIES)
+    send(*EVERY_KIND)
     once = everything()
 
     for _ in range(2):
-        send(*ENTRIES)
+        send(*EVERY_KIND)
 
     assert once == everything()
 
 
-@settings(max_examples=10, deadline=None)
-@given(st.lists(st.integers(1, len(ENTRIES)), max_size=4))
+@settings(max_examples=6, deadline=None)
+@given(st.lists(st.integers(1, len(EVERY_KIND)), max_size=4))
 def test_repeated_beginnings_change_nothing(tmp_path_factory, template, cuts):
     """However often a process dies and the log is sent again from its start, the end is the same."""
     from mlflow import MlflowClient
@@ -416,7 +437,7 @@ def test_repeated_beginnings_change_nothing(tmp_path_factory, template, cuts):
         for length in lengths:
             mirror = MLflowMirror(uri)
             mirror.open(evolve(STARTED, uid=uid), home)
-            mirror.send(ENTRIES[:length])
+            mirror.send(EVERY_KIND[:length])
         client = MlflowClient(uri)
         run = client.get_run(mirror.identity)
         points = sorted(
@@ -427,9 +448,9 @@ def test_repeated_beginnings_change_nothing(tmp_path_factory, template, cuts):
         tags = {key: text for key, text in run.data.tags.items() if key != "treadle.uid"}
         return points, run.data.params, tags, run.info.status, run.info.end_time
 
-    once = state_after("once", [len(ENTRIES)])
+    once = state_after("once", [len(EVERY_KIND)])
 
-    again = state_after("again", [*cuts, len(ENTRIES)])
+    again = state_after("again", [*cuts, len(EVERY_KIND)])
 
     assert once == again
 
@@ -447,17 +468,20 @@ def test_runs_are_told_apart_by_their_uid_alone(database, directory, client):
     assert sorted(uids) == sorted(run.data.tags["treadle.uid"] for run in runs)
 
 
-def test_directories_with_one_uid_are_two_runs(send, client):
-    """Nothing of two runs that were given the same uid is mixed, however often they are sent."""
-    other = evolve(STARTED, wall_time=2000.0)
-    for _ in range(2):
-        send(Scalars(wall_time=1.0, step=0, values={"loss": 1.0}))
-        send(Scalars(wall_time=1.0, step=0, values={"loss": 2.0}), started=other)
+def test_one_uid_is_one_run(send, the_run):
+    """A run is found again by its uid, whenever and wherever it is sent from."""
+    send(Scalars(wall_time=1.0, step=0, values={"loss": 1.0}))
+    send(
+        Scalars(wall_time=1.0, step=1, values={"loss": 2.0}),
+        started=evolve(STARTED, wall_time=2000.0, name="another"),
+    )
 
-    runs = client.search_runs([client.get_experiment_by_name("digits").experiment_id])
+    run = the_run()
 
-    assert [(1_000_250, 1.0), (2_000_000, 2.0)] == sorted(
-        (run.info.start_time, run.data.metrics["loss"]) for run in runs
+    assert ("baseline", 1_000_250, 2.0) == (
+        run.info.run_name,
+        run.info.start_time,
+        run.data.metrics["loss"],
     )
 
 
@@ -555,7 +579,7 @@ def test_a_deleted_run_is_one_sentence(send, client, database):
 def test_a_missing_library_is_named_before_anything_is_written(monkeypatch):
     """Without the extra, a mirror cannot be made, and says what to install."""
     monkeypatch.setattr(
-        mirror_module, "find_spec", lambda name: None if name == "sqlalchemy" else name
+        client_module, "find_spec", lambda name: None if name == "sqlalchemy" else name
     )
     expected = (
         "the mirror mlflow:sqlite:////a.db needs sqlalchemy, which is not installed: "
@@ -605,36 +629,43 @@ def test_an_address_that_sqlalchemy_cannot_read_is_refused(uri, shown):
 
 def test_a_password_is_in_no_message(directory, monkeypatch):
     """What MLflow says of an address is said without its secrets."""
-    mirror = MLflowMirror("http://me:secret@127.0.0.1:9")
+    monkeypatch.setattr(client_module, "check_driver", lambda *_: None)
+    mirror = MLflowMirror("postgresql://me:secret@127.0.0.1:9/runs")
 
-    def refuse():
-        raise ConnectionError("http://me:secret@127.0.0.1:9/api refused")
+    def refuse(**_):
+        raise ConnectionError("postgresql://me:secret@127.0.0.1:9/runs refused")
 
-    monkeypatch.setattr(mirror, "_connected", refuse)
+    monkeypatch.setattr("mlflow.MlflowClient", refuse)
 
     with pytest.raises(MirrorFailed) as caught:
         mirror.open(STARTED, directory)
 
-    assert "ConnectionError: http://***@127.0.0.1:9/api refused" == str(caught.value)
-    assert "mlflow:http://***@127.0.0.1:9" == mirror.uri
+    assert "ConnectionError: postgresql://***@127.0.0.1:9/runs refused" == str(caught.value)
+    assert "mlflow:postgresql://***@127.0.0.1:9/runs" == mirror.uri
 
 
-def test_an_error_of_ours_keeps_its_class_beside_a_password(directory, monkeypatch):
-    """A deleted run is told as such of a server with a password too: the message has none."""
-    mirror = MLflowMirror("http://me:secret@127.0.0.1:9")
+def test_what_only_mlflows_client_can_do_is_left_to_it(monkeypatch):
+    """A plugin that signs in to a server is MLflow's, so its client is what asks the server."""
+    monkeypatch.setenv("MLFLOW_TRACKING_AUTH", "kerberos")
 
-    def refuse():
-        raise RunDeleted("baseline", "r1", mirror.uri)
+    mirror = MLflowMirror("http://127.0.0.1:9")
 
-    monkeypatch.setattr(mirror, "_connected", refuse)
+    assert isinstance(mirror._store, client_module.ClientStore)
 
-    with pytest.raises(RunDeleted) as caught:
-        mirror.open(STARTED, directory)
 
-    assert (
-        "the run 'baseline' is deleted at mlflow:http://***@127.0.0.1:9: bring it back with "
-        "`MLFLOW_TRACKING_URI=http://USER:PASSWORD@127.0.0.1:9 mlflow runs restore --run-id r1`"
-    ) == str(caught.value)
+def test_a_way_of_signing_in_that_needs_mlflow_says_so(monkeypatch):
+    """Where the client is not installed, the variable that asks for it is named."""
+    monkeypatch.setenv("MLFLOW_TRACKING_AWS_SIGV4", "true")
+    monkeypatch.setattr(client_module, "find_spec", lambda _: None)
+    expected = (
+        "the mirror mlflow:http://127.0.0.1:9, for which MLFLOW_TRACKING_AWS_SIGV4 is set, needs mlflow, which is "
+        "not installed: pip install 'treadle-tracking[mlflow]'"
+    )
+
+    with pytest.raises(MissingExtra) as caught:
+        MLflowMirror("http://127.0.0.1:9")
+
+    assert expected == str(caught.value)
 
 
 def test_a_place_where_no_database_can_be_is_one_sentence(tmp_path):
@@ -663,7 +694,7 @@ def test_a_database_that_was_half_made_is_not_there(tmp_path, monkeypatch):
     path = tmp_path / "mlflow.db"
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            MLflowMirror(f"sqlite:///{path}")._connected()
+            MLflowMirror(f"sqlite:///{path}")._store.connect()
 
     assert b"" == path.read_bytes()
 
@@ -673,9 +704,175 @@ def test_a_new_database_is_made_with_everything_beside_it(tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "new" / "mlflow.db"
 
-    MLflowMirror(f"sqlite:///{path}")._connected()
+    MLflowMirror(f"sqlite:///{path}")._store.connect()
 
     with closing(sqlite3.connect(path)) as database:
         rows = database.execute("select name, artifact_location from experiments").fetchall()
     assert [("Default", f"{(tmp_path / 'new' / 'mlartifacts').as_uri()}/0")] == rows
     assert ["new"] == [item.name for item in tmp_path.iterdir()]
+
+
+HISTOGRAM = Histogram(wall_time=1.0, step=3, name="w", buckets=((0.0, 0.5, 2.0), (0.5, 1.0, 1.0)))
+
+
+def test_a_histogram_is_a_picture_with_its_numbers(send, everything):
+    """MLflow's pages show the picture, and the buckets can be had back from it exactly."""
+    send(HISTOGRAM)
+
+    *_, files = everything()
+
+    assert HISTOGRAM.buckets == histogram_buckets(files["histograms/w/3.svg"].decode())
+
+
+def test_histograms_named_like_each_others_files_both_arrive(send, everything):
+    """A name that ends as a file's would stands beside it, and so does an artifact of the user's."""
+    send(HISTOGRAM, evolve(HISTOGRAM, name="w/3.svg"), evolve(HISTOGRAM, name="w/3.svgz"))
+
+    *_, files = everything()
+
+    assert {
+        "histograms/w/3.svg",
+        "histograms/w/3_x002E_svg/3.svg",
+        "histograms/w/3.svgz/3.svg",
+    } == set(files)
+
+
+def test_a_table_is_shown_as_one(send, directory, the_run):
+    """The tag by which MLflow's pages know a table names it once, however often it is recorded."""
+    (directory / "artifacts" / "tables").mkdir()
+    for name in ("a#", "b"):
+        (directory / "artifacts" / "tables" / f"{name}.json").write_text("{}")
+        send(Artifact(wall_time=1.0, path=f"tables/{name}.json", size=2, sha256=""))
+        for step in range(2):
+            send(Table(wall_time=1.0, step=step, name=name, path=f"tables/{name}.json", preview=""))
+
+    actual = json.loads(the_run().data.tags["mlflow.loggedArtifacts"])
+
+    assert [
+        {"path": "tables/a_x0023_.json", "type": "table"},
+        {"path": "tables/b.json", "type": "table"},
+    ] == actual
+
+
+def test_tables_of_others_stay(send, client, the_run):
+    """What `log_table` of MLflow's client has noted is not written over."""
+    theirs = {"path": "theirs.json", "type": "table"}
+    client.set_tag(send(), "mlflow.loggedArtifacts", json.dumps([theirs]))
+    send(Table(wall_time=1.0, step=0, name="a", path="tables/a.json", preview=""))
+
+    actual = json.loads(the_run().data.tags["mlflow.loggedArtifacts"])
+
+    assert [theirs, {"path": "tables/a.json", "type": "table"}] == actual
+
+
+def test_more_tables_than_a_tag_holds_leave_it_whole(send, the_run):
+    """MLflow would cut the list in silence, and then show none."""
+    send(
+        *(
+            Table(wall_time=1.0, step=0, name="t", path=f"tables/{number}.json", preview="")
+            for number in range(300)
+        )
+    )
+
+    text = the_run().data.tags["mlflow.loggedArtifacts"]
+
+    assert {"path": "tables/0.json", "type": "table"} == json.loads(text)[0]
+    assert 7_900 < len(text) <= 8_000
+
+
+def test_a_function_is_a_tag(send, the_run):
+    """Its name and the digest of its source tell whether two runs used the same."""
+    send(
+        Function(wall_time=1.0, name="augment", qualified_name="m:f", sha256="ab", path="f.py"),
+        Function(wall_time=1.0, name="a@b", qualified_name="m:g", sha256=None, path=None),
+    )
+
+    tags = the_run().data.tags
+
+    assert {"treadle.function.augment": "m:f ab", "treadle.function.a_x0040_b": "m:g"} == {
+        key: text for key, text in tags.items() if key.startswith("treadle.function.")
+    }
+
+
+def test_a_resumed_run_is_running_again(send, the_run):
+    """A new attempt goes on where MLflow has an end already, and says in a tag where it went back to."""
+    send(*ENTRIES)
+    before = the_run().info.status
+
+    send(
+        evolve(STARTED, attempt=1, wall_time=2000.0),
+        Rewound(wall_time=2000.0, step=2, after=1001.0014),
+    )
+
+    run = the_run()
+    assert ("KILLED", "RUNNING") == (before, run.info.status)
+    assert "[[2000000, 1001001, 2]]" == run.data.tags["treadle.attempts"]
+
+
+def test_points_of_an_abandoned_attempt_can_be_told(send, client, the_run):
+    """MLflow keeps them, and the tag says by time, or by step, which they are."""
+    kept = [(1, 1.0, 10.0), (2, 2.0, 20.0)]
+    abandoned = [(3, 3.0, 30.0), (4, 4.0, 40.0)]
+    again = [(3, 5.0, 60.0)]
+
+    def scalars(points):
+        return [
+            Scalars(wall_time=when, step=step, values={"loss": value})
+            for step, value, when in points
+        ]
+
+    for after in (20.0, None):
+        send(*scalars(kept + abandoned), Rewound(wall_time=50.0, step=3, after=after))
+        send(*scalars(again))
+
+        run = the_run()
+        [[start, last, first]] = json.loads(run.data.tags["treadle.attempts"])
+        points = sorted(
+            (point.step, point.value)
+            for point in client.get_metric_history(run.info.run_id, "loss")
+            if not (
+                point.timestamp < start
+                and (point.step >= first if last is None else point.timestamp > last)
+            )
+        )
+
+        assert [(1, 1.0), (2, 2.0), (3, 5.0)] == points
+
+
+def test_a_parameter_has_its_first_value_in_any_batches(send, the_run):
+    """MLflow never changes a parameter, so the batches must not decide which value it gets."""
+    send(Params(wall_time=1.0, values={"lr": 1}), Params(wall_time=2.0, values={"lr": 2}))
+    send(Params(wall_time=3.0, values={"lr": 3}))
+
+    data = the_run().data
+
+    assert ({"lr": "1"}, {"lr": 3}) == (data.params, from_pieces(data.tags))
+
+
+def test_a_run_that_is_replaced_is_another(send, client, database, directory):
+    """Replacing deletes the run that was there, whose points are not to be had away, and makes one."""
+    before = send(*ENTRIES)
+    mirror = MLflowMirror(f"sqlite:///{database}")
+
+    mirror.replace(STARTED, directory)
+    mirror.send(ENTRIES[:1])
+    mirror.close()
+
+    assert ["deleted", "active"] == [
+        client.get_run(identity).info.lifecycle_stage for identity in (before, mirror.identity)
+    ]
+    assert mirror.identity == send(*ENTRIES)
+
+
+def test_a_file_that_arrives_after_all_is_missing_no_more(send, directory, the_run):
+    """The tag that said so is removed."""
+    gone = Artifact(wall_time=1.0, path="late.bin", size=1, sha256="")
+    send(gone)
+    before = the_run().data.tags["treadle.missing.late.bin"]
+    (directory / "artifacts" / "late.bin").write_bytes(b"x")
+
+    send(gone)
+    send(gone)
+
+    assert "not in the run directory any more" == before
+    assert "treadle.missing.late.bin" not in the_run().data.tags

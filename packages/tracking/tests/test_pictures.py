@@ -4,7 +4,7 @@ from io import BytesIO
 import pytest
 
 from treadle_tracking.errors import MissingExtra, UnsupportedImage
-from treadle_tracking.pictures import figure_picture, picture
+from treadle_tracking.pictures import drawn_figure, figure_picture, picture
 
 ADVICE = (
     "Give PNG bytes, a PIL image, or an array or tensor of shape (H, W), (H, W, C) or (C, H, W) with C of 1, 3 or 4, "
@@ -154,4 +154,84 @@ def test_what_is_no_figure_is_an_error():
     with pytest.raises(UnsupportedImage) as caught:
         figure_picture("curve", 3)
 
-    assert "image 'curve' is of type int. A figure is a matplotlib Figure" == str(caught.value)
+    assert "image 'curve' is of type int. A figure is a matplotlib or plotly Figure" == str(
+        caught.value
+    )
+
+
+class Plot:
+    """Stands for a figure of plotly."""
+
+    def __init__(self, image):
+        self.image = image
+
+    def to_html(self, *, include_plotlyjs, full_html):
+        return f"<html>{include_plotlyjs} {full_html} ü\ud800</html>"
+
+    def to_image(self, *, format):
+        if isinstance(self.image, Exception):
+            raise self.image
+        return self.image
+
+
+@pytest.fixture
+def kaleido(monkeypatch):
+    """Says whether kaleido is installed, which draws plotly's figures."""
+
+    def installed(found):
+        monkeypatch.setattr("treadle_tracking.pictures.find_spec", lambda name: found or None)
+
+    return installed
+
+
+def test_a_matplotlib_figure_is_a_picture_alone():
+    """A figure of matplotlib has no page."""
+
+    class Figure:
+        def savefig(self, file, format):
+            file.write(png_of_one_grey_pixel())
+
+    drawn = drawn_figure("curve", Figure())
+
+    assert (png_of_one_grey_pixel(), None, None) == (drawn.picture.png, drawn.page, drawn.notice)
+
+
+def test_a_plotly_figure_is_a_page_and_a_picture(kaleido):
+    """With kaleido, a figure of plotly is both; its page is UTF-8 that takes plotly's script from its public address."""
+    kaleido(True)
+    drawn = drawn_figure("curve", Plot(png_of_one_grey_pixel()))
+
+    assert (png_of_one_grey_pixel(), None) == (drawn.picture.png, drawn.notice)
+    assert "<html>cdn True ü?</html>".encode() == drawn.page
+
+
+@pytest.mark.parametrize(
+    ("is_installed", "image", "reason"),
+    [
+        (False, None, "kaleido is not installed"),
+        (True, RuntimeError("no Chrome here\nsee https://…"), "kaleido says: no Chrome here"),
+        (True, KeyError(), "kaleido says: KeyError"),
+    ],
+)
+def test_a_plotly_figure_without_its_painter_is_a_page(kaleido, is_installed, image, reason):
+    """Without kaleido, or without its browser, there is the page, and a sentence says what draws the image."""
+    kaleido(is_installed)
+    drawn = drawn_figure("curve", Plot(image))
+
+    assert drawn.picture is None
+    assert drawn.page.startswith(b"<html>")
+    assert (
+        "the plotly figure 'curve' is kept as a page, without an image of it for TensorBoard and MLflow's charts: "
+        f"{reason} (pip install kaleido, then `plotly_get_chrome`, draws one)"
+    ) == drawn.notice
+
+
+def test_plotlys_own_figure_is_a_page(kaleido):
+    """A figure of plotly itself is a whole page that loads the script, and not 5 MB."""
+    go = pytest.importorskip("plotly.graph_objects", reason="plotly is no dependency")
+    kaleido(False)
+    drawn = drawn_figure("curve", go.Figure(go.Scatter(y=[1, 2])))
+
+    assert b"<html>" in drawn.page
+    assert b"https://cdn.plot.ly/plotly" in drawn.page
+    assert len(drawn.page) < 50_000

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from treadle_tracking import open_runs, start_run
@@ -58,13 +60,16 @@ def test_a_run_is_read_as_it_was_recorded(root):
     assert read.damage is None
 
 
-def test_a_run_without_an_end_is_unfinished(root):
-    """While a run goes on, and after it was killed, its record says that no end is recorded."""
+def test_a_run_without_an_end_is_running_or_unfinished(root):
+    """While a process writes a run it is running; where none does and no end is recorded, it is unfinished."""
     run = start_run("tensorboard:runs")
-    (read,) = open_runs("tensorboard:runs")
+    (meanwhile,) = open_runs("tensorboard:runs")
     run.close()
+    os.truncate(attempt_path(run.directory), attempt_path(run.directory).stat().st_size - 1)
+    (afterwards,) = open_runs("tensorboard:runs")
 
-    assert ("UNFINISHED", None) == (read.status, read.ended)
+    assert ("RUNNING", None) == (meanwhile.status, meanwhile.ended)
+    assert ("UNFINISHED", None) == (afterwards.status, afterwards.ended)
 
 
 def test_runs_are_in_the_order_of_their_start(root):

@@ -74,14 +74,14 @@ def test_a_run_is_recorded_from_start_to_end(root, monkeypatch):
 
     assert [
         Started(
-            wall_time=1.7e9, uid="the-uid", experiment="digits", name="baseline", group="seeds"
+            wall_time=1.7e9 + 1, uid="the-uid", experiment="digits", name="baseline", group="seeds"
         ),
-        Params(wall_time=1.7e9, values={"optim": {"lr": 1e-3}}),
-        Tags(wall_time=1.7e9, values={"by": "me"}),
-        Scalars(wall_time=1.7e9 + 1, step=1, values={"loss": 0.5, "hits": 3.0}),
-        Text(wall_time=1.7e9 + 2, step=2, name="note", text="*hello*"),
-        Tags(wall_time=1.7e9 + 3, values={"by": "you"}),
-        Ended(wall_time=1.7e9 + 4, status="FINISHED"),
+        Params(wall_time=1.7e9 + 2, values={"optim": {"lr": 1e-3}}),
+        Tags(wall_time=1.7e9 + 2, values={"by": "me"}),
+        Scalars(wall_time=1.7e9 + 3, step=1, values={"loss": 0.5, "hits": 3.0}),
+        Text(wall_time=1.7e9 + 4, step=2, name="note", text="*hello*"),
+        Tags(wall_time=1.7e9 + 5, values={"by": "you"}),
+        Ended(wall_time=1.7e9 + 6, status="FINISHED"),
     ] == recorded
 
 
@@ -220,7 +220,7 @@ def test_images_and_figures_are_png_entries(root):
         (lambda run: run.log({3: 1.0}, step=1), InvalidName),
         (lambda run: run.text("a", 3, step=1), InvalidName),
         (lambda run: run.tag({"a": 1}), InvalidName),
-        (lambda run: run.json("a", object), UnsupportedParam),
+        (lambda run: run.json("a", object()), UnsupportedParam),
         (lambda run: run.artifact("x", ""), InvalidName),
         (lambda run: run.log([("loss", 1.0)], step=1), InvalidMapping),
         (lambda run: run.tag("a"), InvalidMapping),
@@ -303,22 +303,23 @@ def test_a_value_that_is_no_json_is_no_parameter(root):
         run.json("o", {"a": [1j]})
 
     assert (
-        "the JSON value 'o.a[0]' is 1j (complex). Expected None, bool, int, float, str, a path, or lists and mappings "
-        "of these: give str(...) of it"
+        "the JSON value 'o.a[0]' is 1j (complex). Expected None, bool, int, float, str, a path, a function or class, "
+        "an attrs or dataclass object, or lists and mappings of these: give str(...) of it"
     ) == str(caught.value)
 
 
 def test_what_is_logged_while_another_thread_ends_the_run_is_refused(root, monkeypatch, capsys):
     """The end is the last entry, whatever other threads are about, and who comes too late is told."""
     run = start_run("tensorboard:runs")
-    encoder = run._log._encoder
+    log = run._recorder._log
+    encoder = log._encoder
 
     def record(entry):
         if isinstance(entry, Scalars):
             run.close()  # as another thread may, between any two steps of this one
         return encoder.record(entry)
 
-    run._log._encoder = SimpleNamespace(record=record)
+    log._encoder = SimpleNamespace(record=record)
     with pytest.raises(RunEnded):
         run.log({"loss": 1.0}, step=1)
 
@@ -448,7 +449,7 @@ def test_threads_record_into_the_one_run(root):
 
 
 def test_a_full_disk_does_not_stop_training(root):
-    """What cannot be written, artifacts too, is said once and counted at the end; what can be again is written."""
+    """What cannot be written is said once, entries wait, and artifacts that were not kept are counted at the end."""
     script = """
 import resource, signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -465,11 +466,11 @@ with start_run('tensorboard:runs', experiment='e', name='x') as run:
 
     assert 0 == done.returncode
     assert (
-        f"treadle: {run.directory} cannot be written to (File too large); training goes on, and what cannot be written "
-        f"is lost\n"
-        f"treadle: 2 entries of the run 'x' could not be written and are lost\n"
+        f"treadle: {run.directory} cannot be written to (File too large); training goes on, entries are kept in memory as "
+        f"far as that goes and written when there is room\n"
+        f"treadle: 1 entry of the run 'x' could not be written and is lost\n"
     ) == done.stderr
-    assert ("FINISHED", ((1, 1.0), (4, 4.0)), ()) == (
+    assert ("FINISHED", ((1, 1.0), (2, 2.0), (4, 4.0)), ()) == (
         run.status,
         run.history("loss"),
         run.artifacts,
@@ -492,7 +493,7 @@ except RunDirectoryError as error:
     done = ran(script)
 
     assert (
-        f"{root}/e/x: the run cannot be written here: No space left on device. "
+        f"{root}/e/x: the run cannot be written here: File too large. "
         f"Name a directory that can be written to\n"
     ) == done.stdout
     assert [] == list((root / "e").iterdir())
@@ -506,11 +507,11 @@ def test_a_start_that_fails_or_is_interrupted_leaves_nothing(root, monkeypatch, 
     closed = []
 
     class Sender:
-        def __init__(self, directory, mirror):
+        def __init__(self, directory, mirror, when):
             self.mirror = mirror
 
         def start(self):
-            if self.mirror == "http://b":
+            if self.mirror == "mlflow:http://b":
                 raise error
 
         def close(self, timeout):
@@ -523,7 +524,7 @@ def test_a_start_that_fails_or_is_interrupted_leaves_nothing(root, monkeypatch, 
         start_run(["tensorboard:runs", "mlflow:http://a", "mlflow:http://b"])
 
     assert [] == list((root / "default").iterdir())
-    assert [("http://a", 0), ("http://b", 0)] == closed
+    assert [("mlflow:http://a", 0), ("mlflow:http://b", 0)] == closed
     assert signal.SIG_DFL == signal.getsignal(signal.SIGTERM)
 
 
@@ -556,3 +557,21 @@ def test_a_run_says_where_it_goes(tmp_path: Path) -> None:
 
     assert tmp_path == run.root
     assert () == run.mirrors
+
+
+def test_a_uid_holds_no_null_character(root):
+    """Databases compare a text up to its first null character, so that another run might be found by it."""
+    with pytest.raises(InvalidName):
+        start_run("tensorboard:runs", uid="a\0b")
+
+    assert not root.exists()
+
+
+def test_later_parameters_join_earlier_ones_by_dotted_name(root):
+    """A nested parameter that is added leaves those beside it, for readers and in params.json."""
+    with start_run("tensorboard:runs", name="x", params={"optim": {"lr": 1, "eps": 2}}) as run:
+        run.params({"optim": {"lr": 3, "wd": 0}})
+
+    expected = {"optim": {"lr": 3, "eps": 2, "wd": 0}}
+    assert expected == open_runs("tensorboard:runs")["x"].params
+    assert expected == json.loads((run.directory / "params.json").read_bytes())

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from treadle_tracking.errors import InvalidStep, InvalidValue
+from treadle_tracking.errors import InvalidStep, InvalidTensor, InvalidValue
 from treadle_tracking.scalars import as_double, as_step
 
 
@@ -63,6 +63,18 @@ def test_what_is_no_number_is_an_error(value, shown):
     assert (
         f"the value of metric 'loss' is {shown}; expected one number: a Python or numpy number or a tensor with "
         f"one element, within the range of a double"
+    ) == str(caught.value)
+
+
+def test_a_tensor_with_several_elements_is_an_error():
+    """A tensor is described by its shape, not by its contents."""
+    torch = pytest.importorskip("torch", reason="torch is no dependency of treadle-tracking")
+    with pytest.raises(InvalidTensor) as caught:
+        as_double("loss", torch.zeros(2, 3))
+
+    assert (
+        "the value of metric 'loss' is a tensor of shape (2, 3), torch.float32 on cpu. "
+        "Log its mean, or one of its elements"
     ) == str(caught.value)
 
 

@@ -1,5 +1,9 @@
 """The thread that follows a log."""
 
+import os
+import subprocess
+import sys
+from contextlib import suppress
 from threading import Event
 from types import SimpleNamespace
 
@@ -7,13 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from treadle_tracking.entries import Image, Scalars, Started
+from treadle_tracking.attempts import cut as cut_log
+from treadle_tracking.entries import Committed, Ended, Image, Scalars, Started, Tags
 from treadle_tracking.errors import TrackingError
 from treadle_tracking.log import START, LogWriter, attempt_path, read_entries
+from treadle_tracking.mirrors import remainder as remainder_module
 from treadle_tracking.mirrors import sender as sender_module
 from treadle_tracking.mirrors.errors import MirrorFailed
 from treadle_tracking.mirrors.sender import BATCH, Sender
-from treadle_tracking.mirrors.state import Sent, load_every, load_sent
+from treadle_tracking.mirrors.state import Sent, load_every, load_sent, save_sent
 
 ALWAYS = 1_000_000_000
 STARTED = Started(wall_time=1.0, uid="u", experiment="e", name="n")
@@ -191,7 +197,7 @@ def test_a_failing_mirror_leaves_a_sentence_with_the_call(tmp_path, log):
     log.append(scalars(1))
     expected = (
         f"2 entries of this run did not reach mlflow:list in time (ConnectionError: no answer); "
-        f"send the rest with: treadle_tracking.sync({str(tmp_path)!r})"
+        f"send the rest with: python -m treadle_tracking sync {tmp_path}"
     )
 
     remainder = sent_by(tmp_path, ListMirror(failures=ALWAYS))
@@ -286,7 +292,7 @@ def test_a_hidden_password_is_asked_for_in_the_call(tmp_path, log):
     mirror = ListMirror(failures=ALWAYS, uri="mlflow:http://***@host")
     expected = (
         f"1 entry of this run did not reach mlflow:http://***@host in time (ConnectionError: no answer); "
-        f"send the rest with: treadle_tracking.sync({str(tmp_path)!r}, to='mlflow:http://USER:PASSWORD@host')"
+        f"send the rest with: python -m treadle_tracking sync {tmp_path} --to mlflow:http://USER:PASSWORD@host"
     )
 
     remainder = sent_by(tmp_path, mirror)
@@ -306,7 +312,7 @@ def test_a_mirror_that_never_answers_is_left(tmp_path, log):
     mirror.released.set()
     assert (
         f"1 entry of this run did not reach mlflow:list in time (it has not answered); "
-        f"send the rest with: treadle_tracking.sync({str(tmp_path)!r})"
+        f"send the rest with: python -m treadle_tracking sync {tmp_path}"
     ) == remainder
     assert None is sender.close(None)
 
@@ -335,7 +341,7 @@ def test_a_mirror_that_takes_something_is_not_said_to_be_silent(tmp_path, log):
     released[1].set()
     sender.close(None)
     assert remainder.endswith(
-        f"mlflow:list in time; send the rest with: treadle_tracking.sync({str(tmp_path)!r})"
+        f"mlflow:list in time; send the rest with: python -m treadle_tracking sync {tmp_path}"
     )
 
 
@@ -482,6 +488,264 @@ def test_a_failing_mirror_is_tried_ever_more_slowly(tmp_path, log, monkeypatch):
     sender._work()
 
     assert [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 0.5] == pauses
+
+
+def committed(step):
+    return Committed(wall_time=2.0, step=step)
+
+
+def test_only_what_is_final_is_sent(tmp_path, log):
+    """With `committed` a mirror gets what comes before the last commit, and what bears no step and waits for nothing."""
+    tags = Tags(wall_time=2.0, values={"a": "b"})
+    entries = [tags, scalars(1), tags, committed(1), tags, scalars(2), tags]
+    for entry in entries:
+        log.append(entry)
+    mirror = ListMirror()
+    sender = Sender(tmp_path, mirror, "committed")
+    sender.start()
+
+    remainder = sender.close(None)
+
+    assert (None, [STARTED, *entries[:5]]) == (remainder, mirror.entries)
+
+
+def test_what_is_committed_arrives_while_the_run_is_alive(tmp_path, log):
+    """A commit makes what waits final, and `wake` has it sent."""
+    mirror = ListMirror()
+    sender = Sender(tmp_path, mirror, "committed")
+    sender.start()
+    mirror.sending.wait(60)
+    mirror.sending.clear()
+    log.append(scalars(1))
+    log.append(committed(1))
+    sender.wake()
+
+    arrived = mirror.sending.wait(60)
+
+    sender.close(None)
+    assert arrived
+    assert [STARTED, scalars(1), committed(1)] == mirror.entries
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [("FINISHED", [scalars(1)]), ("FAILED", []), ("KILLED", [])]
+)
+def test_the_end_of_a_run_that_did_not_finish_is_sent_alone(tmp_path, log, status, expected):
+    """A finished run is final as a whole; of another one the mirror learns how it ended, and nothing that may go."""
+    ended = Ended(wall_time=3.0, status=status)
+    log.append(scalars(1))
+    log.append(ended)
+    mirror = ListMirror()
+    sender = Sender(tmp_path, mirror, "committed")
+    sender.start()
+
+    remainder = sender.close(None)
+
+    assert (None, [STARTED, *expected, ended]) == (remainder, mirror.entries)
+
+
+def test_what_was_not_final_is_sent_once_it_is(tmp_path, log):
+    """A run that goes on after an end of which the mirror has heard sends what it then commits."""
+    log.append(scalars(1))
+    mirrors = [ListMirror(), ListMirror()]
+    for mirror, entry in zip(
+        mirrors, (Ended(wall_time=3.0, status="FAILED"), committed(1)), strict=True
+    ):
+        log.append(entry)
+        sender = Sender(tmp_path, mirror, "committed")
+        sender.start()
+        sender.close(None)
+
+    assert [STARTED, Ended(wall_time=3.0, status="FAILED")] == mirrors[0].entries
+    assert [scalars(1), Ended(wall_time=3.0, status="FAILED"), committed(1)] == (mirrors[1].entries)
+
+
+def test_a_long_log_is_looked_through_once_for_what_is_final(tmp_path, log, monkeypatch):
+    """What is final is found once for all batches, so that a long log does not take the square of its length."""
+    for step in range(3 * BATCH):
+        log.append(scalars(step))
+    log.append(committed(1))
+    mirror, read = ListMirror(), []
+    real = remainder_module.read_entries
+
+    def counting(*arguments):
+        for entry in real(*arguments):
+            read.append(1)
+            yield entry
+
+    monkeypatch.setattr(remainder_module, "read_entries", counting)
+    sender = Sender(tmp_path, mirror, "committed")
+
+    sender._deliver()
+
+    assert 3 * BATCH + 2 == len(mirror.entries) == len(read)
+
+
+class Rewinding(ListMirror):
+    """A mirror during whose first request the log is cut."""
+
+    def __init__(self, cut):
+        super().__init__()
+        self.cut = cut
+
+    def send(self, entries):
+        super().send(entries)
+        if self.cut:
+            self.cut, cut = None, self.cut
+            cut()
+
+
+@pytest.mark.parametrize("told", [False, True], ids=["untold", "told"])
+def test_a_log_that_is_cut_while_it_is_sent_arrives_as_it_is_then(tmp_path, log, told):
+    """What is on its way is not taken for what is there now, whether the sender is told of the cut or finds it."""
+    for step in range(1, 6):
+        log.append(scalars(step))
+    [(_, first), *_] = read_entries(tmp_path)
+
+    def cut():
+        places = cut_log(tmp_path, 1, after=first)
+        if told:
+            sender.rewind(places)
+        later = LogWriter(attempt_path(tmp_path, 1))
+        for entry in (STARTED, scalars(1)):
+            later.append(entry)
+        later.close()
+
+    mirror = Rewinding(cut)
+    sender = Sender(tmp_path, mirror)
+    sender.start()
+
+    remainder = sender.close(None)
+
+    [*_, (_, end)] = read_entries(tmp_path)
+    assert None is remainder
+    assert [STARTED, scalars(1)] == mirror.entries[-2:]
+    assert end == load_sent(tmp_path, "mlflow:list").position
+
+
+def test_the_note_of_a_cut_log_is_not_moved_on_by_what_was_on_its_way(tmp_path, log):
+    """A request that ends after the cut says nothing of what the file has now."""
+    for step in range(1, 6):
+        log.append(scalars(step))
+    [(_, first), *_] = read_entries(tmp_path)
+    noted = []
+
+    def cut():
+        sender.rewind(cut_log(tmp_path, 1, after=first))
+        noted.append(load_sent(tmp_path, "mlflow:list").position.offset)
+        mirror.failures = ALWAYS
+
+    mirror = Rewinding(cut)
+    sender = Sender(tmp_path, mirror)
+    with suppress(ConnectionError):
+        sender._deliver()
+    after = load_sent(tmp_path, "mlflow:list").position.offset
+
+    assert ([0], 0) == (noted, after)
+
+
+def test_a_cut_in_the_middle_of_a_file_is_found_by_another_process(tmp_path, log):
+    """A sender that was not told, with a note from before, leaves out nothing that the file still has."""
+    later = [scalars(step) for step in range(1, 4)]
+    for entry in (*later, Tags(wall_time=2.0, values={"a": "b"})):
+        log.append(entry)
+    places = [place for _, place in read_entries(tmp_path)]
+    save_sent(tmp_path, Sent(uri="mlflow:list", position=places[2], identity="r1"))
+    cut_log(tmp_path, 1, step=2)
+    mirror = ListMirror()
+
+    remainder = sent_by(tmp_path, mirror)
+
+    assert (None, True) == (remainder, Tags(wall_time=2.0, values={"a": "b"}) in mirror.entries)
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_several_senders_of_one_log_lose_nothing(tmp_path, log, count):
+    """Senders that know nothing of each other bring everything, and leave a note that loses nothing either."""
+    for step in range(3 * BATCH):
+        log.append(scalars(step))
+    mirrors = [ListMirror() for _ in range(count)]
+    senders = [Sender(tmp_path, mirror) for mirror in mirrors]
+    for sender in senders:
+        sender.start()
+
+    remainders = [sender.close(None) for sender in senders]
+
+    everything = [STARTED, *map(scalars, range(3 * BATCH))]
+    later = ListMirror()
+    sent_by(tmp_path, later)
+    assert [None] * count == remainders
+    assert [everything] * count == [mirror.entries for mirror in mirrors]
+    assert [] == later.entries
+
+
+SENDING = """
+import os, sys
+from pathlib import Path
+from treadle_tracking.entries import Scalars
+from treadle_tracking.mirrors import sender
+sender.REST, sender.BATCH = 0.0, 7
+
+class Files:
+    uri, identity = "mlflow:files", "r"
+
+    def open(self, started, directory):
+        pass
+
+    def send(self, entries):
+        for entry in entries:
+            if isinstance(entry, Scalars):
+                Path(sys.argv[2], str(entry.step)).touch()
+        print(len(entries), flush=True)
+
+    def close(self):
+        pass
+
+sending = sender.Sender(Path(sys.argv[1]), Files())
+sending.start()
+raise SystemExit(sending.close(None))
+"""
+
+
+@pytest.mark.slow
+def test_processes_that_send_one_log_and_are_killed_lose_nothing(tmp_path, log):
+    """Several at once, killed at any moment and begun again, bring every entry there is."""
+    for step in range(1000):
+        log.append(scalars(step))
+    arrived = tmp_path / "arrived"
+    arrived.mkdir()
+    command = [sys.executable, "-c", SENDING, str(tmp_path), str(arrived)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    def begin():
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
+
+    for lines in (1, 5, 20):
+        rivals = [begin() for _ in range(3)]
+        for rival in rivals[:2]:
+            for _ in range(lines):
+                rival.stdout.readline()
+            rival.kill()
+        for rival in rivals[1:]:
+            rival.kill()
+        for rival in rivals:
+            rival.communicate()
+    last = begin()
+    last.communicate()
+
+    assert 0 == last.returncode
+    assert set(map(str, range(1000))) == {path.name for path in arrived.iterdir()}
+
+
+def test_a_rewind_of_what_was_not_sent_changes_nothing(tmp_path, log):
+    """A sender that is behind the cut has nothing to read anew."""
+    sender = Sender(tmp_path, ListMirror())
+    before = load_sent(tmp_path, "mlflow:list")
+
+    sender.rewind({attempt_path(tmp_path).name: 1000})
+    sender.rewind({})
+
+    assert before == load_sent(tmp_path, "mlflow:list")
 
 
 @settings(max_examples=30, deadline=None)

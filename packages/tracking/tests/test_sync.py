@@ -1,5 +1,6 @@
 """Sending what is left of a run."""
 
+import random
 import shutil
 import signal
 import subprocess
@@ -8,15 +9,28 @@ from pathlib import Path
 
 import pytest
 
-from treadle_tracking.entries import Artifact, Ended, Params, Scalars, Started
+from treadle_tracking.attempts import cut
+from treadle_tracking.entries import Artifact, Committed, Ended, Params, Scalars, Started
 from treadle_tracking.errors import InvalidTarget, RunDirectoryError
 from treadle_tracking.log import LogWriter, attempt_path
-from treadle_tracking.mirrors.errors import NoMirror, PasswordNeeded, SyncIncomplete
+from treadle_tracking.mirrors.errors import (
+    NoMirror,
+    NotReplaceable,
+    PasswordNeeded,
+    RunDeleted,
+    SyncIncomplete,
+)
 from treadle_tracking.mirrors.sender import Sender
-from treadle_tracking.mirrors.state import Sent, save_sent
+from treadle_tracking.mirrors.state import Sent, load_every, save_sent
 from treadle_tracking.syncing import sync
 
 STARTED = Started(wall_time=1000.25, uid="u1", experiment="digits", name="baseline")
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    """What fails is tried again at once."""
+    monkeypatch.setattr("treadle_tracking.mirrors.sender.FIRST_PAUSE", 0.001)
 
 
 @pytest.fixture
@@ -46,7 +60,7 @@ def template(tmp_path_factory):
 
     path = tmp_path_factory.getbasetemp() / "mlflow-template.db"
     if not path.exists():
-        MLflowMirror(f"sqlite:///{path}")._connected()
+        MLflowMirror(f"sqlite:///{path}")._store.connect()
     return path
 
 
@@ -142,7 +156,7 @@ def test_a_run_without_a_mirror_asks_for_one(directory):
 
     assert (
         f"the run in {directory} has no mirror. Say where it is to be sent: "
-        f"treadle_tracking.sync({str(directory)!r}, to='mlflow:sqlite:///mlflow.db')"
+        f"python -m treadle_tracking sync {directory} --to mlflow:sqlite:///mlflow.db"
     ) == str(caught.value)
 
 
@@ -155,7 +169,7 @@ def test_a_password_is_asked_for(directory):
 
     assert (
         f"the run in {directory} is mirrored to mlflow:http://***@host, and its password is not kept. Give the whole "
-        f"address: treadle_tracking.sync({str(directory)!r}, to='mlflow:http://USER:PASSWORD@host')"
+        f"address: python -m treadle_tracking sync {directory} --to mlflow:http://USER:PASSWORD@host"
     ) == str(caught.value)
 
 
@@ -180,12 +194,124 @@ def test_what_does_not_arrive_is_an_error(directory, target, capsys):
 
     assert (
         f"23 entries of this run did not reach {target} in time ({why}); "
-        f"send the rest with: treadle_tracking.sync({str(directory)!r})"
+        f"send the rest with: python -m treadle_tracking sync {directory}"
     ) == str(caught.value)
     assert (
         f"treadle: {target} does not take the run ({why}); the run goes on in {directory}, "
         f"and sending is tried again\n"
     ) == capsys.readouterr().err
+
+
+def active_at(fake):
+    """The runs that are not deleted, and the points of each as (step, value)."""
+    return {
+        identity: sorted((step, value) for _, step, _, value in run["points"])
+        for identity, run in fake.runs.items()
+        if run["info"]["lifecycle_stage"] == "active"
+    }
+
+
+def test_a_run_is_made_anew_without_what_was_cut_out(directory, fake_mlflow):
+    """`rebuild` deletes the run, points of an abandoned attempt and all, and sends the log to another one."""
+    target = f"mlflow:{fake_mlflow.uri}"
+    sync(directory, to=target)
+    [before] = active_at(fake_mlflow)
+    cut(directory, 1, step=10)
+    log = LogWriter(attempt_path(directory, 1))
+    log.append(Scalars(wall_time=2000.0, step=10, values={"loss": 0.0}))
+    log.close(Ended(wall_time=2001.0, status="FINISHED"))
+
+    actual = sync(directory, rebuild=True)
+
+    [(after, points)] = active_at(fake_mlflow).items()
+    assert [target] == actual
+    assert before != after
+    assert [*list(EXPECTED.items())[:10], (10, 0.0)] == points
+    assert "FINISHED" == fake_mlflow.runs[after]["info"]["status"]
+    assert [after] == [sent.identity for sent in load_every(directory)]
+
+
+def test_a_run_that_was_deleted_is_made_anew(directory, fake_mlflow):
+    """Without `rebuild` it is an error that names the run; with it, there is another."""
+    target = f"mlflow:{fake_mlflow.uri}"
+    sync(directory, to=target)
+    [before] = fake_mlflow.runs
+    fake_mlflow.runs_delete({"run_id": before})
+    save_sent(directory, Sent(uri=target))
+
+    with pytest.raises(SyncIncomplete, match=RunDeleted.__name__):
+        sync(directory)
+    sync(directory, rebuild=True)
+
+    [(after, points)] = active_at(fake_mlflow).items()
+    assert before != after
+    assert list(EXPECTED.items()) == points
+
+
+def test_what_is_held_back_is_sent(directory, fake_mlflow):
+    """A run that sends only what is committed has all of it sent by `sync`."""
+    target = f"mlflow:{fake_mlflow.uri}"
+    log = LogWriter(attempt_path(directory, 1))
+    log.append(Committed(wall_time=1500.0, step=20))
+    log.append(Scalars(wall_time=1501.0, step=20, values={"loss": 0.0}))
+    log.close()
+    from treadle_tracking.backends import mirror
+
+    sender = Sender(directory, mirror(target), "committed")
+    sender.start()
+    sender.close(60)
+    [held] = active_at(fake_mlflow).values()
+
+    sync(directory)
+
+    [points] = active_at(fake_mlflow).values()
+    assert list(EXPECTED.items()) == held
+    assert [*EXPECTED.items(), (20, 0.0)] == points
+
+
+def test_a_mirror_that_cannot_be_reached_does_not_keep_others_waiting(directory, fake_mlflow):
+    """One needs its password; the other has everything all the same."""
+    save_sent(directory, Sent(uri="mlflow:http://***@host"))
+    save_sent(directory, Sent(uri=f"mlflow:{fake_mlflow.uri}"))
+
+    with pytest.raises(SyncIncomplete) as caught:
+        sync(directory)
+
+    assert [list(EXPECTED.items())] == list(active_at(fake_mlflow).values())
+    assert (
+        f"the run in {directory} is mirrored to mlflow:http://***@host, and its password is not kept. Give the whole "
+        f"address: python -m treadle_tracking sync {directory} --to mlflow:http://USER:PASSWORD@host"
+    ) == str(caught.value)
+
+
+class Plain:
+    """A mirror that can do nothing but take entries."""
+
+    uri = "plain:there"
+    identity = None
+
+    def open(self, started, directory):
+        pass
+
+    def send(self, entries):
+        pass
+
+    def close(self):
+        pass
+
+
+def test_a_mirror_that_cannot_make_a_run_anew_says_so(directory, monkeypatch):
+    """A run is not taken for rebuilt where it is not."""
+    monkeypatch.setattr("treadle_tracking.syncing.make_mirror", lambda uri: Plain())
+    save_sent(directory, Sent(uri="plain:there"))
+
+    with pytest.raises(NotReplaceable) as caught:
+        sync(directory, rebuild=True)
+
+    assert (
+        "the mirror plain:there cannot make a run anew in place of the one that it has: leave out `rebuild`, or remove "
+        "the run there and send it again"
+    ) == str(caught.value)
 
 
 KILLED = """
@@ -211,3 +337,100 @@ def test_a_killed_run_is_finished_by_sync(target, tmp_path, steps):
 
     assert -signal.SIGKILL == done.returncode
     assert ("RUNNING", {step: 1 / (step + 1) for step in range(steps)}) == points_at(target)
+
+
+SYNC = [sys.executable, "-m", "treadle_tracking", "sync"]
+
+
+def written(path, steps):
+    """A run of so many points that has ended."""
+    (path / "artifacts").mkdir(parents=True)
+    (path / "artifacts" / "a.txt").write_text("a")
+    log = LogWriter(attempt_path(path))
+    log.append(STARTED)
+    log.append(Params(wall_time=1000.25, values={"lr": 0.1}))
+    for step in range(steps):
+        log.append(Scalars(wall_time=1001.0 + step, step=step, values={"loss": 1 / (step + 1)}))
+    log.append(Artifact(wall_time=20_000.0, path="a.txt", size=1, sha256=""))
+    log.close(Ended(wall_time=20_001.0, status="FINISHED"))
+    return path
+
+
+def whole(steps):
+    return ("FINISHED", {step: 1 / (step + 1) for step in range(steps)})
+
+
+def active_runs(target):
+    from mlflow import MlflowClient
+
+    client = MlflowClient(target.removeprefix("mlflow:"))
+    return client.search_runs([client.get_experiment_by_name("digits").experiment_id])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [[], ["--rebuild"]])
+def test_a_sync_that_is_killed_again_and_again_gets_there(tmp_path, target, more):
+    """Wherever a kill -9 hits it, the next one goes on, and in the end everything is there once."""
+    chance = random.Random(f"{more}")
+    command = [*SYNC, str(written(tmp_path / "run", 10_000)), "--to", target, *more]
+    killed = 0
+    for _ in range(8):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        try:
+            process.wait(chance.uniform(0.8, 3.0))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            killed += 1
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert (0, "1 run has arrived as a whole\n", "") == (done.returncode, done.stdout, done.stderr)
+    assert killed > 2
+    assert whole(10_000) == points_at(target)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [[], ["--rebuild"]])
+def test_syncs_at_once_leave_one_run(tmp_path, target, more):
+    """Two processes that send the same run, or both make it anew, end with one of it, as a whole."""
+    directory = written(tmp_path / "run", 2_000)
+    command = [*SYNC, str(directory), "--to", target, *more]
+    processes = [subprocess.Popen(command, stderr=subprocess.DEVNULL) for _ in range(2)]
+
+    codes = [process.wait() for process in processes]
+
+    assert 0 in codes
+    subprocess.run([*SYNC, str(directory)], check=True)
+    assert 1 == len(active_runs(target))
+    assert whole(2_000) == points_at(target)
+
+
+WRITING = """
+import sys, time
+from treadle_tracking import start_run
+with start_run("tensorboard:runs", experiment="digits", name="written") as run:
+    print(run.directory, flush=True)
+    for step in range(10_000):
+        run.log({"loss": 1 / (step + 1)}, step=step)
+        time.sleep(0.0005)
+"""
+
+
+@pytest.mark.slow
+def test_a_run_is_sent_while_another_process_writes_it(target, tmp_path):
+    """Each `sync` sends what is there, and the last one the rest."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITING], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    )
+    directory = process.stdout.readline().strip()
+    counts = []
+    while process.poll() is None:
+        sync(directory, to=target)
+        counts.append(len(points_at(target)[1]))
+    process.stdout.close()
+
+    sync(directory)
+
+    assert counts == sorted(counts)
+    assert whole(10_000) == points_at(target)

@@ -1,9 +1,15 @@
+"""Where a run goes: what a target may be, and what is said of one that is none."""
+
+import os
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from treadle_tracking.errors import InvalidTarget
-from treadle_tracking.target import Targets, masked, parse_targets
+from treadle_tracking.target import Targets, parse_targets
 
 
 @pytest.fixture(autouse=True)
@@ -26,19 +32,17 @@ def test_a_list_is_one_root_and_its_mirrors():
         ["mlflow:http://127.0.0.1:5000", "tensorboard:runs", "mlflow:http://127.0.0.1:5000"]
     )
 
-    assert Targets(root=Path.cwd() / "runs", mirrors=("http://127.0.0.1:5000",)) == parsed
+    assert Targets(root=Path.cwd() / "runs", mirrors=("mlflow:http://127.0.0.1:5000",)) == parsed
 
 
 def test_mlflow_alone_keeps_the_directory_under_a_default():
     """Without a root the run is below `.treadle/runs`, which was not chosen; `directory` chooses another."""
-    uri = "http://127.0.0.1:5000"
+    uri = "mlflow:http://127.0.0.1:5000"
 
     assert Targets(
         root=Path.cwd() / ".treadle/runs", mirrors=(uri,), chosen=False
-    ) == parse_targets(f"mlflow:{uri}")
-    assert Targets(root=Path.cwd() / "kept", mirrors=(uri,)) == parse_targets(
-        f"mlflow:{uri}", directory="kept"
-    )
+    ) == parse_targets(uri)
+    assert Targets(root=Path.cwd() / "kept", mirrors=(uri,)) == parse_targets(uri, directory="kept")
 
 
 @pytest.mark.parametrize(
@@ -54,16 +58,16 @@ def test_mlflow_alone_keeps_the_directory_under_a_default():
 )
 def test_relative_databases_are_made_absolute(uri, expected):
     """An sqlite URI means the same file from every directory; other URIs stay as they are."""
-    assert (expected.format(here=Path.cwd()),) == parse_targets(f"mlflow:{uri}").mirrors
+    assert (f"mlflow:{expected.format(here=Path.cwd())}",) == parse_targets(f"mlflow:{uri}").mirrors
 
 
 def test_bare_mlflow_is_the_environments_or_a_file_here(monkeypatch):
     """`mlflow:` is `MLFLOW_TRACKING_URI` where that is set, else an sqlite file with an absolute path."""
-    assert (f"sqlite:///{Path.cwd()}/mlflow.db",) == parse_targets("mlflow:").mirrors
+    assert (f"mlflow:sqlite:///{Path.cwd()}/mlflow.db",) == parse_targets("mlflow:").mirrors
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5001")
-    assert ("http://127.0.0.1:5001",) == parse_targets("mlflow:").mirrors
+    assert ("mlflow:http://127.0.0.1:5001",) == parse_targets("mlflow:").mirrors
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///of/env.db")
-    assert (f"sqlite:///{Path.cwd()}/of/env.db",) == parse_targets("mlflow:").mirrors
+    assert (f"mlflow:sqlite:///{Path.cwd()}/of/env.db",) == parse_targets("mlflow:").mirrors
 
 
 @pytest.mark.parametrize(
@@ -284,21 +288,6 @@ def test_a_root_and_a_directory_are_two_roots():
     ) == str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("uri", "expected"),
-    [
-        ("https://user:pa:ss@host/path@x", "https://***@host/path@x"),
-        ("https://user:p@ss@host", "https://***@host"),
-        ("https://host:5000/path@x", "https://host:5000/path@x"),
-        ("postgresql://user:pa/ss@host/runs", "postgresql://***@host/runs"),
-        ("sqlite:////me@work/a@b.db", "sqlite:////me@work/a@b.db"),
-    ],
-)
-def test_passwords_are_masked(uri, expected):
-    """What those who connect would take for user and password is not shown, and nothing else is hidden."""
-    assert expected == masked(uri)
-
-
 @pytest.mark.parametrize(("directory", "shown"), [("", "'' (str)"), (5, "5 (int)")])
 def test_a_directory_is_a_path(directory, shown):
     """What is no path, or an empty one, is an error that shows it."""
@@ -306,3 +295,60 @@ def test_a_directory_is_a_path(directory, shown):
         parse_targets("mlflow:", directory=directory)
 
     assert f"directory is {shown}; expected the path of a directory" == str(caught.value)
+
+
+@pytest.fixture
+def file_store(tmp_path):
+    """A folder of an old MLflow, with one experiment."""
+    folder = tmp_path / "mlruns"
+    (folder / "0").mkdir(parents=True)
+    (folder / "0" / "meta.yaml").touch()
+    return folder
+
+
+def test_an_old_file_store_is_passed_over_with_one_sentence(tmp_path, file_store, capfd):
+    """`mlflow:` beside an old `mlruns` goes to a database, and says so, and how to take the old runs along."""
+    uris = parse_targets("mlflow:").mirrors
+
+    assert (
+        (f"mlflow:sqlite:///{tmp_path}/mlflow.db",),
+        (
+            f"treadle: the run goes to sqlite:///{tmp_path}/mlflow.db, and {file_store}, a file store of older versions of "
+            f"MLflow, is passed over; its runs are brought into a database of their own by: mlflow migrate-filestore "
+            f"--source {file_store} --target sqlite:///{file_store}.db\n"
+        ),
+    ) == (uris, capfd.readouterr().err)
+
+
+@pytest.mark.parametrize("target", ["mlflow:sqlite:///mlflow.db", "tensorboard:mlruns"])
+def test_who_names_a_place_is_told_nothing_of_another(file_store, capfd, target):
+    """An old `mlruns` is of interest only to whoever left it to us where to go."""
+    parse_targets(target)
+
+    assert "" == capfd.readouterr().err
+
+
+def test_a_folder_of_artifacts_alone_is_no_file_store(tmp_path, capfd):
+    """MLflow's databases keep their files in a folder of the same name, without a word about an experiment."""
+    (tmp_path / "mlruns" / "0" / "1234" / "artifacts").mkdir(parents=True)
+    parse_targets("mlflow:")
+
+    assert "" == capfd.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_command_that_takes_the_old_runs_along_works(tmp_path, capfd):
+    """What the sentence says to type brings the runs of a file store into the database that it names."""
+    mlflow = pytest.importorskip("mlflow", reason="needs the extra treadle-tracking[mlflow]")
+    pytest.importorskip("alembic", reason="needs the extra treadle-tracking[mlflow]")
+    code = "import mlflow; mlflow.set_tracking_uri('mlruns'); mlflow.log_metric('loss', 0.5)"
+    environment = {**os.environ, "MLFLOW_ALLOW_FILE_STORE": "true"}
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, env=environment)
+    parse_targets("mlflow:")
+
+    command = capfd.readouterr().err.rpartition("by: mlflow ")[2]
+    subprocess.run([sys.executable, "-m", "mlflow", *shlex.split(command)], check=True)
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlruns.db")
+    [run] = client.search_runs(["0"])
+
+    assert {"loss": 0.5} == run.data.metrics

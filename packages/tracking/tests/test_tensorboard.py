@@ -167,3 +167,76 @@ def test_tensorboard_follows_a_run_that_goes_on(tensorboard, tmp_path):
     assert eventually(lambda: steps() == [1, 2])
     run.close("KILLED")
     assert eventually(lambda: status() == "STATUS_FAILURE")
+
+
+@pytest.mark.parametrize("how", ["place", "step", "log"])
+def test_tensorboard_shows_a_run_that_went_on_as_one(tensorboard, tmp_path, how):
+    """However it goes on, each step is there once, of every tag, in one run, whose end is its last one."""
+    arguments = {"experiment": "e", "name": "a", "resume": "auto", "params": {"lr": 0.1}}
+    target = f"tensorboard:{tmp_path / 'runs'}"
+    with start_run(target, **arguments) as run:
+        for step in range(1, 11):
+            run.log({"loss": 1 / step}, step=step)
+            if step in {4, 8}:
+                run.log({"rare": float(step)}, step=step)
+                run.text("note", f"first {step}", step=step)
+            if step == 5:
+                state = run.state_dict()
+        run.close("FAILED")
+    with start_run(target, **arguments) as run:
+        if how == "place":
+            run.load_state_dict(state)
+        elif how == "step":
+            run.rewind(6)
+        for step in range(6, 13):
+            run.log({"loss": -1 / step}, step=step)
+
+    def read():
+        runs = tensorboard("plugin/scalars/tags")
+        if set(runs) != {"e/a"}:
+            return None
+        points = {
+            tag: [
+                (step, pytest.approx(value, rel=1e-6))
+                for _, step, value in tensorboard("plugin/scalars/scalars", run="e/a", tag=tag)
+            ]
+            for tag in runs["e/a"]
+        }
+        return points if len(points.get("loss", ())) == 12 else None
+
+    scalars = eventually(read)
+    texts = eventually(lambda: tensorboard("plugin/text/text", run="e/a", tag="note"))
+    (group,) = tensorboard(
+        "plugin/hparams/session_groups",
+        {"experimentName": "", "startIndex": 0, "sliceSize": 10, "colParams": []}
+        | {"allowedStatuses": ["STATUS_UNKNOWN", "STATUS_SUCCESS", "STATUS_FAILURE"]},
+    )["sessionGroups"]
+
+    assert {
+        "loss": [(step, 1 / step if step < 6 else -1 / step) for step in range(1, 13)],
+        "rare": [(4, 4.0)],
+    } == scalars
+    assert [(4, "<p>first 4</p>")] == [(text["step"], text["text"]) for text in texts]
+    assert ["STATUS_SUCCESS"] == [session["status"] for session in group["sessions"]]
+    assert ["e/a"] == tensorboard("runs")
+
+
+def test_tensorboard_follows_a_run_as_it_goes_back(tensorboard, tmp_path):
+    """A TensorBoard that was there all the time shows each step of the metrics that go on once."""
+    with start_run(f"tensorboard:{tmp_path / 'runs'}", experiment="e", name="a") as run:
+
+        def points():
+            if "loss" not in tensorboard("plugin/scalars/tags").get("e/a", {}):
+                return []
+            answer = tensorboard("plugin/scalars/scalars", run="e/a", tag="loss")
+            return [(step, value) for _, step, value in answer]
+
+        for step in range(1, 6):
+            run.log({"loss": 1.0}, step=step)
+        assert eventually(lambda: points() == [(step, 1.0) for step in range(1, 6)])
+        run.rewind(4)
+        for step in range(4, 8):
+            run.log({"loss": 2.0}, step=step)
+        expected = [(step, 1.0 if step < 4 else 2.0) for step in range(1, 8)]
+
+        assert eventually(lambda: points() == expected)

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from attrs import frozen
 
-__all__ = ["Copied", "copy_file", "write_file"]
+__all__ = ["Copied", "copy_file", "unfinished", "write_file"]
 
 _CHUNK = 1 << 20  # bytes
 
@@ -22,23 +22,24 @@ class Copied:
     sha256: str
 
 
-def _unfinished(path: Path) -> Path:
+def unfinished(path: Path) -> Path:
+    """Where `path` is written until it is whole: beside it, and nobody else's."""
     name = sha256(path.name.encode()).hexdigest()[:16]
     return path.with_name(f".unfinished-{os.getpid()}-{get_ident()}-{name}")
 
 
 def copy_file(source: BinaryIO, path: Path) -> Copied:
     """Write what is left of `source` to `path`, replacing what was there. Raises `OSError`, and `path` is as before."""
-    digest, size, unfinished = sha256(), 0, _unfinished(path)
+    digest, size, partial = sha256(), 0, unfinished(path)
     try:
-        with unfinished.open("wb") as write:
+        with partial.open("wb") as write:
             while chunk := source.read(_CHUNK):
                 digest.update(chunk)
                 size += len(chunk)
                 write.write(chunk)
-        unfinished.replace(path)
+        partial.replace(path)
     finally:
-        unfinished.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
     return Copied(size=size, sha256=digest.hexdigest())
 
 

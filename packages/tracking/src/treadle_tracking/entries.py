@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 from attrs import field, frozen
 
 RunStatus: TypeAlias = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
+Direction: TypeAlias = Literal["min", "max"]
 ParamValue: TypeAlias = "str | int | float | bool | list[ParamValue] | dict[str, ParamValue] | None"
 
 
@@ -22,13 +23,27 @@ class Started:
     experiment: str
     name: str
     group: str | None = None
+    named: bool = True  # whether by the user; else the name is made of the time
     attempt: int = 0  # 0 is the first; a resume is the next
-    step: int | None = None  # steps from here on replace those of earlier attempts; None is all
+    best: Mapping[str, Direction] = field(factory=dict)  # metrics of which the best value is kept
+
+
+@frozen(kw_only=True)
+class Rewound:
+    """Where a resumed run goes on: what earlier attempts recorded beyond that was cut out of the log.
+
+    One of two rules tells, of a point that somebody has already, whether it was cut. With `after`, it was if its time
+    is later; without, if its step is `step` or beyond. Points of this attempt are never concerned.
+    """
+
+    wall_time: float  # later than anything that was cut
+    step: int  # that of the first point to come, as far as that is known
+    after: float | None = None  # the time of the last entry that was kept; 0.0 where none was
 
 
 @frozen(kw_only=True)
 class Params:
-    """Parameters by name, exact and typed; nested mappings are kept nested."""
+    """Parameters by name, exact and typed; nested mappings are kept nested. Later ones join earlier ones."""
 
     wall_time: float
     values: Mapping[str, ParamValue] = field(factory=dict)
@@ -74,6 +89,16 @@ class Text:
 
 
 @frozen(kw_only=True)
+class Histogram:
+    """How many values lay where: buckets of (left, right, count), from left to right."""
+
+    wall_time: float
+    step: int
+    name: str
+    buckets: tuple[tuple[float, float, float], ...] = field(repr=False)
+
+
+@frozen(kw_only=True)
 class Artifact:
     """A file now complete in the run directory: `path` is relative to `artifacts/`, with `/` between its parts."""
 
@@ -84,11 +109,56 @@ class Artifact:
 
 
 @frozen(kw_only=True)
+class Table:
+    """A table, kept as the artifact `path` and described by the entry for it; `preview` is Markdown of its first rows."""
+
+    wall_time: float
+    step: int
+    name: str
+    path: str
+    preview: str = field(repr=False)
+
+
+@frozen(kw_only=True)
+class Function:
+    """A function, its source kept as the artifact `path`, described by the entry for it; None where it has no source."""
+
+    wall_time: float
+    name: str
+    qualified_name: str  # `module:name`
+    sha256: str | None  # of the source
+    path: str | None
+    source: str = field(repr=False, default="")  # to look at
+
+
+@frozen(kw_only=True)
+class Committed:
+    """Everything before this is final: a checkpoint of this step is saved, and a resume goes back to it at most."""
+
+    wall_time: float
+    step: int
+
+
+@frozen(kw_only=True)
 class Ended:
-    """The last entry of an attempt that had the time to write one."""
+    """The last entry of an attempt that had the time to write one. A resume cuts it out again."""
 
     wall_time: float
     status: RunStatus
 
 
-Entry: TypeAlias = Started | Params | Tags | Scalars | Image | Text | Artifact | Ended
+Entry: TypeAlias = (
+    Started
+    | Rewound
+    | Params
+    | Tags
+    | Scalars
+    | Image
+    | Text
+    | Histogram
+    | Artifact
+    | Table
+    | Function
+    | Committed
+    | Ended
+)

@@ -8,21 +8,36 @@ __all__ = [
     "AmbiguousRun",
     "ArtifactInTheWay",
     "CorruptRecord",
+    "InvalidBest",
+    "InvalidChoice",
     "InvalidMapping",
     "InvalidName",
+    "InvalidRank",
     "InvalidStatus",
     "InvalidStep",
     "InvalidTarget",
+    "InvalidTensor",
     "InvalidValue",
     "MissingExtra",
     "NoDirectory",
+    "NoSuchRun",
+    "PlaceUnknown",
+    "RecordingFailed",
     "RunDirectoryError",
     "RunEnded",
+    "RunExists",
+    "RunInUse",
+    "SeveralRuns",
     "TrackingError",
     "UnknownMetric",
     "UnknownRun",
+    "UnsupportedArtifact",
+    "UnsupportedFunction",
+    "UnsupportedHistogram",
     "UnsupportedImage",
     "UnsupportedParam",
+    "UnsupportedTable",
+    "WrongRun",
 ]
 
 
@@ -194,3 +209,139 @@ class UnknownMetric(TrackingError):
         super().__init__(
             f"the run {run_name!r} has no metric {given!r}. {_suggestion(given, known)}"
         )
+
+
+class RunInUse(TrackingError):
+    """A run is to be written that a living process writes."""
+
+    def __init__(self, directory: Path, pid: int, host: str) -> None:
+        super().__init__(
+            f"the run in {directory} is being written by process {pid} on {host}, and one process at a time writes a "
+            f"run: close it there, with `run.close()` or by ending that process, or start another run"
+        )
+
+
+class PlaceUnknown(TrackingError):
+    """A place in a log is asked for that the log does not have."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(
+            f"the log of the run in {directory} has no such place any more: the run was taken back to before it, and "
+            f"went on from there. Load a checkpoint of what came after, or give the step to go back to: run.rewind(step)"
+        )
+
+
+class WrongRun(TrackingError):
+    """The state of one run is loaded into another."""
+
+    def __init__(self, given: object, uid: str, name: str) -> None:
+        super().__init__(
+            f"this state is that of the run with the uid {given!r}, and this run, {name!r}, has {uid!r}: load a "
+            f"checkpoint of this run, or continue that one: start_run(…, uid={given!r}, resume='must')"
+        )
+
+
+class RunExists(TrackingError):
+    """A new run was given the uid of one that is there."""
+
+    def __init__(self, uid: str, directory: Path) -> None:
+        super().__init__(
+            f"a run with the uid {uid!r} is in {directory} already, and a uid is one run's alone: continue that run "
+            f"with resume='auto', or leave `uid` out for a new one"
+        )
+
+
+class NoSuchRun(TrackingError):
+    """A run was to be continued that is not there."""
+
+    def __init__(self, wanted: str, root: Path, known: Iterable[str]) -> None:
+        super().__init__(
+            f"no run {wanted} can be continued in {root}. {_suggestion(wanted, known)} "
+            f"resume='auto' starts a new one where there is none"
+        )
+
+
+class SeveralRuns(TrackingError):
+    """Several runs could be the one to continue."""
+
+    def __init__(self, wanted: str, directories: Sequence[Path]) -> None:
+        places = ", ".join(str(directory) for directory in directories)
+        super().__init__(
+            f"several runs {wanted} could be continued: {places}. Say which by its uid, or by its directory: "
+            f"start_run(…, directory={str(directories[-1])!r}, resume='must')"
+        )
+
+
+class RecordingFailed(TrackingError):
+    """Something could not be written to the run directory, in a run that was started with `strict=True`."""
+
+    def __init__(self, directory: Path, error: OSError) -> None:
+        super().__init__(
+            f"{directory} cannot be written to: {error.strerror or error}. Without `strict=True` the run would keep "
+            f"what it can in memory and go on"
+        )
+
+
+class InvalidChoice(TrackingError):
+    """An argument that takes one of a few words was given another."""
+
+    def __init__(self, name: str, given: object, words: Sequence[str]) -> None:
+        super().__init__(f"{name} is {seen(given)}; expected {' or '.join(map(repr, words))}")
+
+
+class InvalidTensor(InvalidValue):
+    """A metric's value that is a tensor from which no single real number can be read."""
+
+    def __init__(self, name: str, shown: str, advice: str) -> None:
+        TrackingError.__init__(self, f"the value of metric {name!r} is {shown}. {advice}")
+
+
+class InvalidBest(TrackingError):
+    """Metrics of which the best value is to be kept, declared in a way that does not say which is best."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"best {problem}; expected a mapping from the names of metrics to 'min' or 'max', such as "
+            f"{{'val/loss': 'min'}}"
+        )
+
+
+class InvalidRank(TrackingError):
+    """A rank that no process can have."""
+
+    def __init__(self, given: object) -> None:
+        super().__init__(
+            f"rank is {seen(given)}; expected an integer from 0, such as torch.distributed.get_rank(), "
+            f"or None to have it found out. Rank 0 records"
+        )
+
+
+class UnsupportedHistogram(TrackingError):
+    """Something given as the values of a histogram that are none."""
+
+    def __init__(self, name: str, problem: str, advice: str) -> None:
+        super().__init__(f"the histogram {name!r} {problem}. {advice}")
+
+
+class UnsupportedTable(TrackingError):
+    """Something given as a table that is none."""
+
+    def __init__(self, name: str, problem: str, advice: str) -> None:
+        super().__init__(f"the table {name!r} {problem}. {advice}")
+
+
+class UnsupportedFunction(TrackingError):
+    """Something given as a function that cannot be called."""
+
+    def __init__(self, name: str, given: object) -> None:
+        super().__init__(
+            f"the function {name!r} is {seen(given)}; expected a function, a class, or another object that can be "
+            f"called. For a value, use `run.json`"
+        )
+
+
+class UnsupportedArtifact(TrackingError):
+    """Something given as an artifact that is neither a file nor a folder."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{path} {problem}, and an artifact is a file or a folder")

@@ -6,6 +6,7 @@ scalar as a metric (`tensorboard/plugins/hparams/backend_context.py`).
 """
 
 import json
+from hashlib import sha256
 from math import isfinite
 from typing import Any
 
@@ -35,8 +36,18 @@ def _shortened(text: str) -> str:
     text = text.encode("utf-8", "backslashreplace").decode()
     if len(text) <= TEXT_LIMIT:
         return text
-    marker = f"… ({len(text)} characters)"
+    # ASCII: TensorBoard shows anything else as an escape in its list of a column's texts.
+    marker = f"... ({len(text)} characters)"
     return text[: TEXT_LIMIT - len(marker)] + marker
+
+
+def _shortened_name(name: str) -> str:
+    """Likewise, and different for different names."""
+    name = name.encode("utf-8", "backslashreplace").decode()
+    if len(name) <= TEXT_LIMIT:
+        return name
+    mark = f"... {sha256(name.encode()).hexdigest()[:16]}"
+    return name[: TEXT_LIMIT - len(mark)] + mark
 
 
 def _set(value: Any, param: ParamValue) -> bool:
@@ -64,16 +75,16 @@ def _set(value: Any, param: ParamValue) -> bool:
 def session_start(event: Any, params: Params, started: Started | None) -> None:
     """Add a session start to `event`: parameters by dotted name, as booleans, numbers and texts.
 
-    A list is its JSON. None, NaN and the infinities are left out, a text beyond `TEXT_LIMIT` is cut with a marker:
-    the entry itself and params.json have them exactly.
+    A list is its JSON. None, NaN and the infinities are left out, a text beyond `TEXT_LIMIT` is cut with a marker, and a
+    name with a digest: the entry itself and params.json have them exactly.
     """
     data = messages().hparams(version=0)
     info = data.session_start_info
     info.start_time_secs = params.wall_time if started is None else started.wall_time
     if started is not None and started.group is not None:
-        info.group_name = _shortened(started.group)
+        info.group_name = _shortened_name(started.group)
     for name, param in flatten(params.values).items():
-        item = info.hparams.add(key=_shortened(name))
+        item = info.hparams.add(key=_shortened_name(name))
         if not _set(item.value, param):
             del info.hparams[-1]
     _add_session(event, "_hparams_/session_start_info").content = data.SerializeToString()

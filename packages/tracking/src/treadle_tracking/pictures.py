@@ -1,5 +1,6 @@
 """Images and figures as PNG."""
 
+from importlib.util import find_spec
 from io import BytesIO
 from struct import Struct
 from typing import Any
@@ -8,7 +9,7 @@ from attrs import field, frozen
 
 from treadle_tracking.errors import MissingExtra, UnsupportedImage
 
-__all__ = ["Picture", "figure_picture", "picture"]
+__all__ = ["DrawnFigure", "Picture", "drawn_figure", "figure_picture", "picture"]
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _SIZE = Struct(">II")  # width and height, which begin the first chunk (PNG specification, 11.2.1)
@@ -104,6 +105,52 @@ def picture(name: str, image: Any) -> Picture:
     return _from_png(name, buffer.getvalue())
 
 
+@frozen
+class DrawnFigure:
+    """A figure as what can be shown of it."""
+
+    picture: Picture | None = None
+    page: bytes | None = field(
+        repr=False, default=None
+    )  # HTML in UTF-8, to look at and move about in
+    notice: str | None = None  # a sentence that says why there is no picture
+
+
+def drawn_figure(name: str, figure: Any) -> DrawnFigure:
+    """A figure as a picture, as a page, or as both.
+
+    One of matplotlib is a PNG at its own size and resolution; it is not closed. One of plotly is a page, which holds the
+    figure whole and loads plotly's own script from its public address when it is opened, as a page that MLflow makes of
+    one does: with the script inside, each would have 5 MB. Where kaleido is installed, and has the browser that it needs,
+    it is a PNG as well, for which kaleido starts that browser: seconds a figure.
+
+    Raises:
+        UnsupportedImage: it is neither.
+    """
+    if callable(getattr(figure, "to_html", None)) and callable(getattr(figure, "to_image", None)):
+        return _of_plotly(name, figure)
+    return DrawnFigure(picture=figure_picture(name, figure))
+
+
+def _of_plotly(name: str, figure: Any) -> DrawnFigure:
+    page = figure.to_html(include_plotlyjs="cdn", full_html=True).encode("utf-8", "replace")
+    if find_spec("kaleido") is None:
+        return DrawnFigure(page=page, notice=_without_picture(name, "kaleido is not installed"))
+    try:
+        shown = _from_png(name, figure.to_image(format="png"))
+    except Exception as error:  # noqa: BLE001  # kaleido drives a browser, and whatever that says is no reason to stop
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        return DrawnFigure(page=page, notice=_without_picture(name, f"kaleido says: {reason}"))
+    return DrawnFigure(picture=shown, page=page)
+
+
+def _without_picture(name: str, reason: str) -> str:
+    return (
+        f"the plotly figure {name!r} is kept as a page, without an image of it for TensorBoard and MLflow's charts: "
+        f"{reason} (pip install kaleido, then `plotly_get_chrome`, draws one)"
+    )
+
+
 def figure_picture(name: str, figure: Any) -> Picture:
     """A matplotlib figure as PNG, at its own size and resolution. It is not closed.
 
@@ -112,7 +159,7 @@ def figure_picture(name: str, figure: Any) -> Picture:
     """
     if not callable(getattr(figure, "savefig", None)):
         raise UnsupportedImage(
-            name, f"is of type {type(figure).__name__}", "A figure is a matplotlib Figure"
+            name, f"is of type {type(figure).__name__}", "A figure is a matplotlib or plotly Figure"
         )
     buffer = BytesIO()
     figure.savefig(buffer, format="png")

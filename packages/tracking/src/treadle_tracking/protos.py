@@ -27,6 +27,7 @@ _MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
     "Tensor": {
         "dtype": (1, "int32"),
         "tensor_shape": (2, "TensorShape"),
+        "tensor_content": (4, "bytes"),
         "string_val": (8, "repeated bytes"),
     },
     "Value": {

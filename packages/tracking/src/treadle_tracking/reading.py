@@ -11,12 +11,15 @@ from treadle_tracking.entries import (
     Artifact,
     Ended,
     Entry,
+    Function,
+    Histogram,
     Image,
     Params,
     ParamValue,
     RunStatus,
     Scalars,
     Started,
+    Table,
     Tags,
     Text,
 )
@@ -29,6 +32,8 @@ from treadle_tracking.errors import (
     UnknownRun,
 )
 from treadle_tracking.log import attempt_paths, read_entries
+from treadle_tracking.ownership import is_alive
+from treadle_tracking.params import joined
 from treadle_tracking.target import masked, parse_targets
 
 __all__ = ["ReadStatus", "RunRecord", "Runs", "open_runs", "read_run"]
@@ -46,8 +51,8 @@ class RunRecord:
     experiment: str
     name: str
     group: str | None
-    # UNFINISHED: no end is recorded. It is still running, or it was killed without the time to say so; the
-    # directory alone does not tell which.
+    # RUNNING: a process writes it. UNFINISHED: none does, and no end is recorded; it was killed without the time to
+    # say so, or never closed.
     status: ReadStatus
     started: float
     ended: float | None
@@ -58,6 +63,9 @@ class RunRecord:
     artifacts: tuple[str, ...]  # below `directory / "artifacts"`, each once
     images: tuple[str, ...]  # names, each once
     texts: tuple[str, ...]
+    histograms: tuple[str, ...]
+    tables: tuple[str, ...]
+    functions: Mapping[str, str]  # `module:name` by the name it was given
     damage: str | None = None  # where the log could be read no further, if it could not
 
     def history(self, name: str) -> Points:
@@ -84,25 +92,38 @@ class _Gathered:
     artifacts: dict[str, None] = field(factory=dict)
     images: dict[str, None] = field(factory=dict)
     texts: dict[str, None] = field(factory=dict)
+    histograms: dict[str, None] = field(factory=dict)
+    tables: dict[str, None] = field(factory=dict)
+    functions: dict[str, str] = field(factory=dict)
 
     def add(self, entry: Entry) -> None:
-        if isinstance(entry, Scalars):
-            for name, value in entry.values.items():
-                self.metrics.setdefault(name, []).append((entry.step, value))
-        elif isinstance(entry, Image):
-            self.images[entry.name] = None
-        elif isinstance(entry, Text):
-            self.texts[entry.name] = None
-        elif isinstance(entry, Artifact):
-            self.artifacts[entry.path] = None
-        elif isinstance(entry, Params):
-            self.params.update(entry.values)
-        elif isinstance(entry, Tags):
-            self.tags.update(entry.values)
-        elif isinstance(entry, Ended):
-            self.ended = entry
-        else:
-            self.started = entry
+        match entry:
+            case Scalars():
+                for name, value in entry.values.items():
+                    self.metrics.setdefault(name, []).append((entry.step, value))
+            case Image():
+                self.images[entry.name] = None
+            case Text():
+                self.texts[entry.name] = None
+            case Histogram():
+                self.histograms[entry.name] = None
+            case Table():
+                self.tables[entry.name] = None
+            case Function():
+                self.functions[entry.name] = entry.qualified_name
+            case Artifact():
+                self.artifacts[entry.path] = None
+            case Params():
+                self.params = joined(self.params, entry.values)
+            case Tags():
+                self.tags.update(entry.values)
+            case Started():
+                self.started = self.started or entry
+                self.ended = None
+            case Ended():
+                self.ended = entry
+            case _:
+                pass  # where an attempt goes on, and what is final: the log is as that left it
 
 
 def read_run(directory: Path) -> RunRecord | None:
@@ -116,13 +137,14 @@ def read_run(directory: Path) -> RunRecord | None:
     started = gathered.started
     if started is None:
         return None
+    status: ReadStatus = "RUNNING" if is_alive(directory) else "UNFINISHED"
     return RunRecord(
         directory=directory,
         uid=started.uid,
         experiment=started.experiment,
         name=started.name,
         group=started.group,
-        status="UNFINISHED" if gathered.ended is None else gathered.ended.status,
+        status=status if gathered.ended is None else gathered.ended.status,
         started=started.wall_time,
         ended=None if gathered.ended is None else gathered.ended.wall_time,
         params=gathered.params,
@@ -131,6 +153,9 @@ def read_run(directory: Path) -> RunRecord | None:
         artifacts=tuple(gathered.artifacts),
         images=tuple(gathered.images),
         texts=tuple(gathered.texts),
+        histograms=tuple(gathered.histograms),
+        tables=tuple(gathered.tables),
+        functions=gathered.functions,
         damage=damage,
     )
 

@@ -1,32 +1,39 @@
 """A run: what a training loop holds to record itself."""
 
 import os
-import time
 from collections.abc import Mapping, Sequence
-from io import BytesIO
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
-from treadle_tracking.atomic import copy_file
-from treadle_tracking.directory import ARTIFACTS, artifact_path
-from treadle_tracking.entries import Artifact, Ended, Entry, Image, RunStatus, Scalars, Tags, Text
+from treadle_tracking.atomic import write_file
+from treadle_tracking.directory import PARAMS
+from treadle_tracking.entries import (
+    Ended,
+    Params,
+    ParamValue,
+    RunStatus,
+    Tags,
+)
 from treadle_tracking.errors import (
-    ArtifactInTheWay,
     InvalidMapping,
     InvalidStatus,
     NoDirectory,
+    PlaceUnknown,
+    RunDirectoryError,
     RunEnded,
+    WrongRun,
 )
 from treadle_tracking.exact_json import dumps
-from treadle_tracking.log import LogClosed, LogWriter
-from treadle_tracking.mirrors.sender import Sender
-from treadle_tracking.names import checked_name, checked_tags, checked_text
+from treadle_tracking.log import LogClosed, Position
+from treadle_tracking.mirrors.base import Follower
+from treadle_tracking.names import checked_tags
 from treadle_tracking.notices import say
-from treadle_tracking.params import plain
-from treadle_tracking.pictures import Picture, figure_picture, picture
-from treadle_tracking.scalars import as_double, as_step
+from treadle_tracking.params import given_params, joined
+from treadle_tracking.recorder import Recorder
+from treadle_tracking.recordings import Recordings
+from treadle_tracking.scalars import as_step
 from treadle_tracking.signals import Terminated, Termination
 
 __all__ = ["Run"]
@@ -45,16 +52,17 @@ def _status_of(error: BaseException | None) -> RunStatus:
     return "FINISHED" if error is None or isinstance(error, GeneratorExit) else "FAILED"
 
 
-class Run:
+class Run(Recordings):
     """A run that is being recorded; `start_run` makes one.
 
     Use it as a context manager: leaving the block ends the run, `FINISHED`, or `FAILED` by an exception or by
     `sys.exit` of anything but success, or `KILLED` by Ctrl-C or SIGTERM.
 
     What is recorded is in the run's event file when a method returns, and survives the death of the process from then
-    on. A disk that is full or fails does not raise into the training loop: it is said once on stderr, and at the end
-    how many entries were lost. Methods may be called from any thread. In a forked process, such as a worker of a data
-    loader, they do nothing.
+    on; only metrics that are on a device follow within a second. A disk that is full or fails does not raise into the
+    training loop, unless the run is strict: it is said once on stderr, entries wait in memory for room, and at the end
+    it is said how many were lost. Methods may be called from any thread. In a forked process, such as a worker of a
+    data loader, they do nothing.
     """
 
     def __init__(
@@ -66,36 +74,28 @@ class Run:
         directory: Path | None = None,
         root: Path | None = None,
         mirrors: Sequence[str] = (),
-        log: LogWriter | None = None,
-        senders: Sequence[Sender] = (),
+        recorder: Recorder | None = None,
+        senders: Sequence[Follower] = (),
         termination: Termination | None = None,
+        params: Mapping[str, ParamValue] | None = None,
+        resumed: bool = False,
     ) -> None:
+        super().__init__(name, directory, recorder)
         self.uid = uid
         self.experiment = experiment
-        self.name = name
         self.mirrors = tuple(mirrors)  # their URIs, without passwords
-        self._directory = directory
         self._root = root
-        self._log = log
         self._senders = tuple(senders)
         self._termination = termination
-        self._process = os.getpid()
-        self._status: RunStatus = "RUNNING"
         self._ending = Lock()
-        self._lost = 0  # entries and artifacts
+        self._params = dict(params or {})
+        self._resumed = resumed
         self._mirrored: tuple[str, ...] = ()
 
     @property
     def recording(self) -> bool:
         """Whether what is recorded goes anywhere: not after `start_run(None)`, nor in a forked process."""
-        return self._log is not None and os.getpid() == self._process
-
-    @property
-    def directory(self) -> Path:
-        """The run's own directory, absolute. Raises `NoDirectory` after `start_run(None)`."""
-        if self._directory is None:
-            raise NoDirectory
-        return self._directory
+        return self._recording() is not None
 
     @property
     def root(self) -> Path:
@@ -121,157 +121,153 @@ class Run:
     def __repr__(self) -> str:
         return f"<Run {self.name!r} of {self.experiment!r}, {self._status}, in {self._directory}>"
 
-    def _append(self, entry: Entry) -> None:
-        assert self._log is not None
-        try:
-            self._log.append(entry)
-        except LogClosed:
-            raise RunEnded(self.name, self._status) from None
-        except OSError as error:
-            self._lose(error)
-            return
-        for sender in self._senders:
-            sender.wake()
-
-    def _lose(self, error: OSError) -> None:
-        self._lost += 1
-        if self._lost == 1:
-            say(
-                f"{self._directory} cannot be written to ({error.strerror or error}); "
-                f"training goes on, and what cannot be written is lost"
-            )
+    @property
+    def resumed(self) -> bool:
+        """Whether the run was there before, and goes on: state may have to be loaded, or not, accordingly."""
+        return self._resumed
 
     def log(self, values: Mapping[str, Any], *, step: int) -> None:
         """Record metrics at a step.
 
         Args:
             values: A number by name: Python's or numpy's, or a tensor with one element. Kept as an exact double
-                (TensorBoard shows float32). A tensor on a device is fetched at once, which waits for the device:
-                log every so many steps, or what the loop has fetched anyway.
+                (TensorBoard shows float32). A call with a tensor on a device waits for nothing: its values are copied
+                on the device as they are now, and are fetched, and durable, at most a second later, or at `flush`.
             step: Any 64-bit integer; by custom the number of optimizer updates so far.
 
         Raises:
-            InvalidValue: a value is no single real number, and nothing is recorded.
+            InvalidValue: a value is no single real number, and nothing is recorded; `InvalidTensor` of a tensor.
             InvalidStep: the step is no 64-bit integer.
             InvalidName: a name is empty or no text.
             InvalidMapping: the values are no mapping.
             RunEnded: the run is closed, which every method raises then.
+            RecordingFailed: it cannot be written, which every method raises then if the run is strict.
         """
-        if not self.recording:
+        recorder = self._recorder
+        if recorder is None or os.getpid() != self._process:
             return
         if not isinstance(values, Mapping):
             raise InvalidMapping("metrics", values, "{'loss': 0.5}")
-        wall_time = time.time()
-        doubles = {
-            checked_name("the name of a metric", name): value
-            if type(value) is float
-            else as_double(name, value)
-            for name, value in values.items()
-        }
-        if doubles:
-            self._append(Scalars(wall_time=wall_time, step=as_step(step), values=doubles))
-
-    def image(self, name: str, image: Any, *, step: int) -> None:
-        """Record an image at a step.
-
-        Args:
-            name: What it shows. TensorBoard keeps what a name was first used for: give an image another name than
-                a metric.
-            image: PNG bytes; a PIL image; an array or tensor of shape (H, W), (H, W, C) or (C, H, W) with C of
-                1, 3 or 4, channels last where both fit. Integers are 0 to 255, floats and bools 0 to 1.
-            step: As in `log`.
-
-        Raises:
-            UnsupportedImage: it is none of these.
-            MissingExtra: an array is given and Pillow is not installed.
-        """
-        if self.recording:
-            self._append_picture(name, picture(name, image), step)
-
-    def figure(self, name: str, figure: Any, *, step: int) -> None:
-        """Record a matplotlib figure at a step, as an image. The figure is not closed."""
-        if self.recording:
-            self._append_picture(name, figure_picture(name, figure), step)
-
-    def _append_picture(self, name: str, shown: Picture, step: int) -> None:
-        self._append(
-            Image(
-                wall_time=time.time(),
-                step=as_step(step),
-                name=checked_name("the name of an image", name),
-                png=shown.png,
-                width=shown.width,
-                height=shown.height,
-            ),
-        )
-
-    def text(self, name: str, text: str, *, step: int) -> None:
-        """Record a text at a step; Markdown is shown as such."""
-        if not self.recording:
-            return
-        name = checked_name("the name of a text", name)
-        text = checked_text(f"the text {name!r}", text)
-        self._append(Text(wall_time=time.time(), step=as_step(step), name=name, text=text))
-
-    def artifact(self, path: str | os.PathLike[str], name: str | None = None) -> None:
-        """Copy a file into the run's `artifacts/`, where it is as a whole or not at all; a same name replaces.
-
-        Args:
-            path: The file.
-            name: What it is called there, folders between `/`; the file's own name by default. What is not safe in
-                a path is percent-encoded, and slashes that lead, trail or repeat are left out, so that no name
-                leads out of the run.
-
-        Raises:
-            OSError: the file cannot be read.
-            ArtifactInTheWay: the name is another artifact's folder, or the other way round.
-        """
-        if not self.recording:
-            return
-        source = Path(path)
-        kept = self._kept(source.name if name is None else name)
-        with source.open("rb") as file:
-            self._keep(kept, file)
-
-    def json(self, name: str, value: Any) -> None:
-        """Keep a value as the artifact `<name>.json`: what a parameter can be, of any size.
-
-        NaN and the infinities, which JSON does not know, are `{"$float": "nan"}` and the like.
-
-        Raises:
-            UnsupportedParam: it has no exact form in JSON.
-            ArtifactInTheWay: as in `artifact`.
-        """
-        if not self.recording:
-            return
-        name = checked_name("the name of a JSON value", name)
-        kept = self._kept(f"{name}.json")
-        self._keep(kept, BytesIO(dumps(plain(value, name, "the JSON value"), indent=2) + b"\n"))
-
-    def _kept(self, name: str) -> PurePosixPath:
-        """Where an artifact of this name is kept, below `artifacts/`."""
-        if self._status != "RUNNING":
-            raise RunEnded(self.name, self._status)
-        return artifact_path(checked_name("the name of an artifact", name))
-
-    def _keep(self, kept: PurePosixPath, source: BinaryIO) -> None:
-        target = self.directory / ARTIFACTS / kept
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            copied = copy_file(source, target)
-        except (FileExistsError, IsADirectoryError, NotADirectoryError):
-            raise ArtifactInTheWay(str(kept)) from None
-        except OSError as error:
-            self._lose(error)
-            return
-        self._append(
-            Artifact(wall_time=time.time(), path=str(kept), size=copied.size, sha256=copied.sha256)
-        )
+            recorder.log(values, as_step(step))
+        except LogClosed:
+            raise RunEnded(self.name, self._status) from None
 
     def tag(self, values: Mapping[str, str]) -> None:
         """Set tags; a later value replaces an earlier one."""
-        if self.recording:
-            self._append(Tags(wall_time=time.time(), values=checked_tags(values)))
+        if recorder := self._recording():
+            values = checked_tags(values)
+            self._append(recorder, Tags(wall_time=recorder.clock.now(), values=values))
+
+    def params(self, values: Any) -> None:
+        """Add parameters, as `start_run` takes them, to those that the run has; a later value replaces an earlier one.
+
+        TensorBoard's HPARAMS page shows those of `start_run` alone, since it keeps the first it is told; all other
+        readers have both.
+
+        Raises:
+            UnsupportedParam: a parameter has no exact form in JSON.
+            InvalidMapping: they are no mapping.
+        """
+        if recorder := self._recording():
+            self._check_running()
+            given = given_params(values)
+            added = given.values
+            if notice := given.notice(self.name):
+                say(notice)
+            self._params = joined(self._params, added)
+            try:
+                write_file(self.directory / PARAMS, dumps(self._params, indent=2) + b"\n")
+            except OSError as error:
+                recorder.lose(error)
+            self._append(recorder, Params(wall_time=recorder.clock.now(), values=added))
+            for dotted, function in given.functions:
+                self.function(dotted, function)
+
+    def flush(self) -> None:
+        """Fetch the metrics that are on a device still, and write them: everything recorded so far is durable then."""
+        if (recorder := self._recording()) and self._status == "RUNNING":
+            recorder.flush()
+
+    def commit(self, step: int) -> None:
+        """Say that everything recorded so far is final: a checkpoint of this step is saved.
+
+        A mirror with `mirror_when="committed"` sends it now.
+        """
+        if recorder := self._recording():
+            try:
+                recorder.commit(as_step(step))
+            except LogClosed:
+                raise RunEnded(self.name, self._status) from None
+
+    def state_dict(self) -> dict[str, str | int]:
+        """The run's place for a checkpoint: who it is, and how far its log is. Plain texts and integers.
+
+        What is recorded later is cut out again when this is loaded.
+        """
+        recorder = self._recording()
+        if recorder is None:
+            return {}
+        try:
+            place = recorder.place()
+        except LogClosed:
+            raise RunEnded(self.name, self._status) from None
+        return {
+            "uid": self.uid,
+            "file": place.file,
+            "offset": place.offset,
+            "checksum": place.checksum,
+        }
+
+    def load_state_dict(self, state: Mapping[str, str | int]) -> None:
+        """Go back to where the run was when `state_dict` gave this: what came after is cut out of the log.
+
+        It is kept below `abandoned/`. TensorBoard and our readers show the run without it; MLflow cannot remove a
+        point, so there only our readers leave it out. A run that records nothing loads anything, as does any run an
+        empty state, which is that of a run that recorded nothing.
+
+        Raises:
+            WrongRun: it is another run's.
+            PlaceUnknown: the run has gone back to before that place since.
+        """
+        if not (recorder := self._recording()) or not state:
+            return
+        if state.get("uid") != self.uid:
+            raise WrongRun(state.get("uid"), self.uid, self.name)
+        file, offset, checksum = (state.get(part) for part in ("file", "offset", "checksum"))
+        if not (isinstance(file, str) and isinstance(offset, int) and isinstance(checksum, int)):
+            raise PlaceUnknown(self.directory)
+        self._rewind(recorder, after=Position(file, offset, checksum))
+
+    def rewind(self, step: int | None = None) -> None:
+        """Go back to before a step, or to where the run began: what was recorded from there on is cut out of the log.
+
+        It is kept aside as in `load_state_dict`. Metrics, images and whatever else has a step goes if that is `step`
+        or later; without a step, everything goes but the parameters and tags that the run was started with.
+        """
+        if recorder := self._recording():
+            if step is None:
+                self._rewind(recorder, after=recorder.begin())
+            else:
+                self._rewind(recorder, step=as_step(step))
+
+    def _rewind(
+        self, recorder: Recorder, *, after: Position | None = None, step: int | None = None
+    ) -> None:
+        self._check_running()
+        try:
+            params = recorder.rewind(after=after, step=step)
+            if params not in (None, self._params):
+                self._params = params
+                write_file(self.directory / PARAMS, dumps(params, indent=2) + b"\n")
+        except LogClosed:
+            raise RunEnded(self.name, self._status) from None
+        except OSError as error:
+            raise RunDirectoryError(
+                self.directory,
+                f"the run cannot go back: {error.strerror or error}",
+                "Its log is as it was; make room, or the directory writable, and try again",
+            ) from error
 
     def close(self, status: RunStatus = "FINISHED", *, timeout: float = _DRAIN_SECONDS) -> None:
         """End the run. The end is in the run's directory first; then mirrors get what they still lack.
@@ -293,20 +289,21 @@ class Run:
             if self._status != "RUNNING":
                 return
             self._status = status
-        if self._log is None or os.getpid() != self._process:
+        if not (recorder := self._recording()):
             return
         try:
             try:
-                self._log.close(Ended(wall_time=time.time(), status=status))
-            except OSError as error:
-                self._lose(error)
-            self._drain(timeout)
+                recorder.close(Ended(wall_time=recorder.clock.now(), status=status))
+            finally:
+                self._drain(timeout)
         finally:
             if self._termination is not None:
                 self._termination.restore()
-        if self._lost:
-            entries = "1 entry" if self._lost == 1 else f"{self._lost} entries"
-            say(f"{entries} of the run {self.name!r} could not be written and are lost")
+        if recorder.lost:
+            one = recorder.lost == 1
+            entries = "1 entry" if one else f"{recorder.lost} entries"
+            lost = "is lost" if one else "are lost"
+            say(f"{entries} of the run {self.name!r} could not be written and {lost}")
 
     def _drain(self, timeout: float) -> None:
         terminated = None

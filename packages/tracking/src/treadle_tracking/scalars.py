@@ -1,11 +1,46 @@
 """Numbers as a training loop has them, as the doubles and integers that a log holds."""
 
+import sys
 from operator import index
 from typing import Any
 
-from treadle_tracking.errors import InvalidStep, InvalidValue
+from treadle_tracking.errors import InvalidStep, InvalidTensor, InvalidValue
 
-__all__ = ["as_double", "as_step"]
+__all__ = ["as_double", "as_step", "as_tensor"]
+
+
+def as_tensor(name: str, value: Any) -> Any:
+    """`value` if it is a tensor of torch's that one number can be read from; None where it is none of torch's.
+
+    Nothing is read from it here, and no device is waited for.
+
+    Raises:
+        InvalidTensor: it is a tensor of another kind. `name` is the metric's, for the message.
+    """
+    # Whoever gives a tensor has imported torch.
+    torch = sys.modules.get("torch")
+    if torch is None or not isinstance(value, torch.Tensor):
+        return None
+    if value.numel() != 1:
+        advice = "Log its mean, or one of its elements"
+    elif value.device.type == "meta":
+        advice = "A meta tensor has no value: log it where the model has its weights"
+    elif value.is_complex():
+        advice = "Log its real and its imaginary part, or its absolute value"
+    elif value.layout is not torch.strided:
+        advice = "Log its to_dense()"
+    elif not callable(getattr(value, "full_tensor", None)):
+        return value
+    elif all(placement.is_replicate() for placement in value.placements):
+        return value.to_local()
+    else:
+        # To put a DTensor together is a collective, in which every rank has to take part: the one that logs would
+        # wait for the others for ever.
+        advice = (
+            "Its value is spread over ranks: call its full_tensor() on every rank, and log that"
+        )
+    shape = tuple(value.shape)
+    raise InvalidTensor(name, f"a tensor of shape {shape}, {value.dtype} on {value.device}", advice)
 
 
 def as_double(name: str, value: Any) -> float:
@@ -17,12 +52,16 @@ def as_double(name: str, value: Any) -> float:
         InvalidValue: it is no single real number within a double's range. `name` is the metric's, for the message.
     """
     number = value
-    if not isinstance(value, int | float) and callable(getattr(value, "item", None)):
-        try:
-            number = value.item()
-        except (ValueError, RuntimeError) as error:
-            # numpy's and torch's word for more than one element; a device that failed has the same, so it is shown.
-            raise InvalidValue(name, value) from error
+    if not isinstance(value, int | float):
+        tensor = as_tensor(name, value)
+        if tensor is not None:
+            number = tensor.item()
+        elif callable(getattr(value, "item", None)):
+            try:
+                number = value.item()
+            except (ValueError, RuntimeError) as error:
+                # numpy's and others' word for more than one element; a device that failed has the same, so it is shown.
+                raise InvalidValue(name, value) from error
     if not isinstance(number, int | float):
         raise InvalidValue(name, value)
     try:

@@ -1,30 +1,47 @@
-"""How a run begins: everything that can be wrong is found before anything is written."""
+"""How a run begins, or goes on: everything that can be wrong is found before anything is written."""
 
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import rmtree
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 from uuid import uuid4
 
+from attrs import evolve, frozen
+
 from treadle_tracking.atomic import write_file
+from treadle_tracking.backends import mirror as _mirror
+from treadle_tracking.best import directions
+from treadle_tracking.continuing import Known, Resume, find, known_run
 from treadle_tracking.directory import ARTIFACTS, PARAMS, make_run_directory
 from treadle_tracking.entries import Params, ParamValue, Started, Tags
-from treadle_tracking.errors import RunDirectoryError
+from treadle_tracking.errors import (
+    InvalidChoice,
+    InvalidName,
+    InvalidTarget,
+    NoSuchRun,
+    RunDirectoryError,
+)
 from treadle_tracking.exact_json import dumps
-from treadle_tracking.log import LogWriter, attempt_path
-from treadle_tracking.mirrors.base import Mirror
-from treadle_tracking.mirrors.sender import Sender
+from treadle_tracking.mirrors.base import Follower, Mirror
+from treadle_tracking.mirrors.sender import Sender, When
 from treadle_tracking.names import checked_name, checked_tags
 from treadle_tracking.notices import say
-from treadle_tracking.params import plain_params
+from treadle_tracking.ownership import Ownership
+from treadle_tracking.params import flatten, given_params, joined
+from treadle_tracking.ranks import this_rank
+from treadle_tracking.recalled import Recalled, recalled
+from treadle_tracking.recorder import Recorder
 from treadle_tracking.run import Run
 from treadle_tracking.signals import Termination
-from treadle_tracking.target import masked, parse_targets
+from treadle_tracking.target import Targets, masked, parse_targets
 
 __all__ = ["start_run"]
+
+Worker: TypeAlias = Literal["thread", "process"]
 
 
 def _default_name(wall_time: float, uid: str) -> str:
@@ -39,12 +56,18 @@ def start_run(
     experiment: str = "default",
     name: str | None = None,
     uid: str | None = None,
+    resume: Resume = "never",
     directory: str | os.PathLike[str] | None = None,
-    params: Mapping[str, Any] | None = None,
+    params: Any = None,
     tags: Mapping[str, str] | None = None,
     group: str | None = None,
+    best: Mapping[str, str] | None = None,
+    mirror: Worker = "thread",
+    mirror_when: When = "logged",
+    rank: int | None = None,
+    strict: bool = False,
 ) -> Run:
-    """Start a run, to be used as a context manager.
+    """Start a run, or go on with one, to be used as a context manager.
 
     ```text
     with start_run("tensorboard:runs", params={"lr": 1e-3}) as run:
@@ -60,11 +83,26 @@ def start_run(
             is one root and its mirrors. None records nothing, at no cost, with the same methods.
         experiment: What the run belongs to.
         name: For people; need not be unique. By default the time and four letters.
-        uid: The run's one identity, by which mirrors know it; a random one by default. Give no other run the same.
-        directory: The root where no `tensorboard:DIR` names one; `.treadle/runs` by default.
-        params: Parameters by name, nested as you like: None, bool, int, float, str, lists and paths.
+        uid: The run's one identity, by which mirrors know it; a random one by default.
+        resume: `never` starts a new run. `auto` goes on with the run of this uid or, without one, with the one run of
+            this experiment and name that is not finished: killed, failed or ended without a word; where there is none
+            it starts one. Without a name either, it is the one that was started without a name and with the same
+            parameters. `must` is `auto` that never starts one. What `load_state_dict` or `rewind` does not say,
+            the first thing recorded at a step does: what the run goes on to repeat, it replaces.
+        directory: The root where no `tensorboard:DIR` names one; `.treadle/runs` by default. With `resume`, it may be
+            the directory of the very run to go on with.
+        params: Parameters by name, nested as you like: None, bool, int, float, str, lists, paths, dates, functions,
+            dtypes and the like; or an object of an attrs class or a dataclass, whose numbers are those that it declares.
         tags: Texts by name, which may be replaced later.
         group: Runs of one group, such as seeds of one setting, are averaged in TensorBoard's HPARAMS page.
+        best: `min` or `max` by metric: `best/<metric>` is recorded whenever it is better than ever.
+        mirror: What sends to the mirrors: a `thread`, which takes a twentieth of the interpreter's time at most and is
+            fine for almost all, or a `process` of its own for each, which takes none and costs memory and a second.
+        mirror_when: `logged` sends a mirror what is in the log; `committed` only what comes before the last `commit`,
+            and everything when the run is finished. MLflow cannot take back what it was sent.
+        rank: Which of several processes this is, from 0; only that records. By default an initialised
+            `torch.distributed` says it, or the variables of torchrun, mpirun or srun.
+        strict: Whether something that cannot be written raises `RecordingFailed`, instead of being kept in memory.
 
     Returns:
         The run. Use it as a context manager, so that it ends as what it was.
@@ -73,84 +111,220 @@ def start_run(
         InvalidTarget: the target names no place that is known, or two directories.
         InvalidName: a name is empty or no text.
         InvalidMapping: parameters or tags are no mapping.
+        InvalidChoice: one of the words is none that is known.
+        InvalidBest: `best` is no mapping of metrics to `min` or `max`.
+        InvalidRank: `rank` is no integer from 0.
         UnsupportedParam: a parameter has no exact form in JSON.
         RunDirectoryError: the run's directory cannot be written to.
+        RunExists: a new run was given the uid of one that is there.
+        NoSuchRun: `resume` is `must`, and there is none.
+        SeveralRuns: more than one could be meant.
+        RunInUse: a living process writes the run.
+        CorruptRecord: the log of the run to go on with is damaged.
         MissingExtra: a mirror's library is not installed.
         MissingDriver: a database's own driver is not installed.
         DatabaseUnusable: a mirror's sqlite file cannot be opened, or made.
     """
+    for argument, word, words in (
+        ("resume", resume, get_args(Resume)),
+        ("mirror", mirror, get_args(Worker)),
+        ("mirror_when", mirror_when, get_args(When)),
+    ):
+        if word not in words:
+            raise InvalidChoice(argument, word, words)
     wall_time = time.time()
-    uid = uuid4().hex if uid is None else checked_name("the uid of a run", uid)
-    experiment = checked_name("the name of an experiment", experiment)
-    name = (
-        _default_name(wall_time, uid) if name is None else checked_name("the name of a run", name)
+    wanted_name = None if name is None else checked_name("the name of a run", name)
+    wanted_uid = None if uid is None else checked_name("the uid of a run", uid)
+    if wanted_uid and "\0" in wanted_uid:
+        # A database's comparison ends there, and would find another run.
+        raise InvalidName("the uid of a run", uid)
+    new_uid = wanted_uid or uuid4().hex
+    started = Started(
+        wall_time=wall_time,
+        uid=new_uid,
+        experiment=checked_name("the name of an experiment", experiment),
+        name=wanted_name or _default_name(wall_time, new_uid),
+        named=wanted_name is not None,
+        group=None if group is None else checked_name("the group of a run", group),
+        best=directions(best),
     )
-    if target is None:
-        return Run(uid=uid, experiment=experiment, name=name)
-    if group is not None:
-        group = checked_name("the group of a run", group)
-    values = plain_params({} if params is None else params)
+    if target is None or this_rank(rank) != 0:
+        return Run(uid=new_uid, experiment=started.experiment, name=started.name)
+    given = given_params({} if params is None else params)
     tags = checked_tags({} if tags is None else tags)
-    targets = parse_targets(target, directory=directory)
+    own = None if directory is None or resume == "never" else known_run(Path(directory).absolute())
+    targets = parse_targets(target, directory=None if own else directory)
     mirrors = [_mirror(uri) for uri in targets.mirrors]
-
-    path = make_run_directory(targets.root, experiment, name)
-    started = Started(wall_time=wall_time, uid=uid, experiment=experiment, name=name, group=group)
-    log, senders = _begin(path, started, values, tags, mirrors)
-    run = Run(
-        uid=uid,
-        experiment=experiment,
-        name=name,
-        directory=path,
-        root=targets.root,
-        mirrors=[masked(uri) for uri in targets.mirrors],
-        log=log,
-        senders=senders,
-        termination=Termination(),
+    if own is not None:
+        targets = _of_run(targets, own, wanted_uid)
+    known = own or find(
+        targets.root,
+        experiment=started.experiment,
+        name=wanted_name,
+        uid=wanted_uid,
+        params=given.values,
+        resume=resume,
     )
-    if not targets.chosen:
-        say(f"the run is kept in {path}")
+    beginning = _Beginning(given.values, tags, mirrors, mirror, mirror_when, strict)
+    if known is None:
+        run = _new(targets, started, beginning)
+    else:
+        run = _again(targets, known, started, beginning)
+    if notice := given.notice(run.name):
+        say(notice)
+    for dotted, function in given.functions:
+        run.function(dotted, function)
+    if known is not None:
+        say(f"the run in {run.directory} goes on")
+    elif not targets.chosen:
+        say(f"the run is kept in {run.directory}")
     return run
 
 
-def _begin(
-    path: Path,
-    started: Started,
-    params: dict[str, ParamValue],
-    tags: dict[str, str],
-    mirrors: Sequence[Mirror],
-) -> tuple[LogWriter, list[Sender]]:
-    log, senders = None, []
+def _of_run(targets: Targets, own: Known, uid: str | None) -> Targets:
+    """The targets of a run that is named by its directory."""
+    root = own.directory.parents[1]
+    if targets.chosen and targets.root != root:
+        raise InvalidTarget(
+            f"the run in {own.directory} is not below {targets.root}, which the target names: leave out one of them"
+        )
+    if uid not in (None, own.started.uid):
+        raise NoSuchRun(f"with the uid {uid!r}", own.directory, [own.started.uid])
+    return Targets(root=root, mirrors=targets.mirrors, chosen=True)
+
+
+@frozen
+class _Beginning:
+    """What a run is begun with, apart from who it is and where."""
+
+    params: dict[str, ParamValue]
+    tags: dict[str, str]
+    mirrors: Sequence[Mirror]
+    mirror: Worker
+    mirror_when: When
+    strict: bool
+
+
+def _new(targets: Targets, started: Started, beginning: _Beginning) -> Run:
+    path = make_run_directory(targets.root, started.experiment, started.name)
     try:
         (path / ARTIFACTS).mkdir()
-        write_file(path / PARAMS, dumps(params, indent=2) + b"\n")
-        log = LogWriter(attempt_path(path))
-        log.append(started)
-        # Written even when there are none: it is what makes TensorBoard's HPARAMS page list the run.
-        log.append(Params(wall_time=started.wall_time, values=params))
-        if tags:
-            log.append(Tags(wall_time=started.wall_time, values=tags))
-        senders = [Sender(path, mirror) for mirror in mirrors]
-        for sender in senders:
-            sender.start()
+        return _begun(targets, started, Recalled(), Ownership(path), beginning)
     except BaseException as error:
         # The directory was made by this call, and the user has nothing in it: a Ctrl-C leaves no half of a run either.
-        for sender in senders:
-            sender.close(0)
-        if log is not None:
-            log.close()
         rmtree(path, ignore_errors=True)
         if not isinstance(error, OSError):
             raise
-        raise RunDirectoryError(
+        raise _unwritable(path, error) from error
+
+
+def _again(targets: Targets, known: Known, started: Started, beginning: _Beginning) -> Run:
+    try:
+        # First of all: what another process that is at its end writes still belongs to what there is before.
+        ownership = Ownership(known.directory)
+        try:
+            before = recalled(known.directory)
+        except BaseException:
+            ownership.release()
+            raise
+        first = before.started or known.started
+        goes_on = evolve(first, best=started.best or first.best)
+        return _begun(targets, goes_on, before, ownership, beginning)
+    except OSError as error:
+        raise _unwritable(known.directory, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> RunDirectoryError:
+    return RunDirectoryError(
+        path,
+        f"the run cannot be written here: {error.strerror}",
+        "Name a directory that can be written to",
+    )
+
+
+def _begun(
+    targets: Targets,
+    started: Started,
+    before: Recalled,
+    ownership: Ownership,
+    beginning: _Beginning,
+) -> Run:
+    path = ownership.directory
+    senders: Sequence[Follower] = []
+    recorder = None
+    try:
+        added = _changed(path, before, beginning.params)
+        params = joined(before.params, added)
+        recorder = Recorder(
             path,
-            f"the run cannot be written here: {error.strerror}",
-            "Name a directory that can be written to",
-        ) from error
-    return log, senders
+            started,
+            before,
+            ownership=ownership,
+            given=beginning.params,
+            strict=beginning.strict,
+        )
+        now = recorder.clock.now()
+        # Written even when there are none: it is what makes TensorBoard's HPARAMS page list the run.
+        if added or not before.has_session:
+            recorder.append(Params(wall_time=now, values=added))
+        if beginning.tags:
+            recorder.append(Tags(wall_time=now, values=beginning.tags))
+        recorder.clock.divide()
+        senders = _senders(path, targets, beginning)
+        _keep_params(path, params)
+        recorder.mirror(senders, at_once=beginning.mirror_when == "logged")
+    except BaseException:
+        for sender in senders:
+            sender.close(0)
+        if recorder is not None:
+            recorder.abandon()
+        if before.started is not None:
+            with suppress(OSError):
+                _keep_params(path, before.params)
+        ownership.release()
+        raise
+    return Run(
+        uid=started.uid,
+        experiment=started.experiment,
+        name=started.name,
+        directory=path,
+        root=targets.root,
+        mirrors=[masked(uri) for uri in targets.mirrors],
+        recorder=recorder,
+        senders=senders,
+        termination=Termination(),
+        params=params,
+        resumed=before.started is not None,
+    )
 
 
-def _mirror(uri: str) -> Mirror:
-    from treadle_tracking.mirrors.mlflow import MLflowMirror
+def _senders(path: Path, targets: Targets, beginning: _Beginning) -> Sequence[Follower]:
+    when = beginning.mirror_when
+    if beginning.mirror == "thread":
+        return [Sender(path, mirror, when) for mirror in beginning.mirrors]
+    from treadle_tracking.mirrors.process import ProcessSender
 
-    return MLflowMirror(uri)
+    return [ProcessSender(path, uri, when) for uri in targets.mirrors]
+
+
+def _keep_params(path: Path, params: dict[str, ParamValue]) -> None:
+    write_file(path / PARAMS, dumps(params, indent=2) + b"\n")
+
+
+def _changed(path: Path, before: Recalled, params: dict[str, ParamValue]) -> dict[str, ParamValue]:
+    """Those parameters that the run does not have yet; it is said which of them it had otherwise."""
+    if before.started is None:
+        return params
+    old = flatten(before.params)
+    changed = [
+        f"{name} was {old[name]!r} and is {value!r}"
+        for name, value in flatten(params).items()
+        if name in old and repr(old[name]) != repr(value)
+    ]
+    if changed:
+        say(f"parameters of the run in {path} have changed: {'; '.join(changed)}")
+    return {
+        name: value
+        for name, value in params.items()
+        if name not in before.params or repr(before.params[name]) != repr(value)
+    }

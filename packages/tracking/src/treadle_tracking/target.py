@@ -9,40 +9,39 @@ from typing import Any
 
 from attrs import frozen
 
+from treadle_tracking.backends import installed_schemes, is_known, normalized
 from treadle_tracking.errors import InvalidTarget, seen
+from treadle_tracking.masking import masked
 
-__all__ = ["DEFAULT_DIRECTORY", "Targets", "masked", "parse_targets"]
+__all__ = ["DEFAULT_DIRECTORY", "Targets", "absolute_path", "masked", "parse_targets"]
 
 DEFAULT_DIRECTORY = ".treadle/runs"
 
-_SCHEMES = ("tensorboard", "mlflow")
-_PREFIXES = tuple(f"{scheme}:" for scheme in _SCHEMES)
-_NEXT = re.compile(r"[,;\s]+(?=(?:tensorboard|mlflow):)")  # between two targets in one text
+_SCHEME = re.compile(r"[A-Za-z][\w+.\-]*\Z")
+_NEXT = re.compile(r"[,;\s]+(?=([A-Za-z][\w+.\-]*):)")  # may be between two targets in one text
 _VARIABLE = re.compile(r"\$(?:[A-Za-z_]|\{)")
-_SQLITE = re.compile(r"(sqlite(?:\+\w+)?:)(/{0,3})(.*)", re.DOTALL)
-# As those read it who connect: up to the last `@` before a slash; SQLAlchemy takes a slash for a part of a password.
-_SECRET = re.compile(r"(?<=[^/]//)(?:[^/\s]+|(?<!http://)(?<!https://)[^/:@\s]*:[^@\s]*)(?=@)")
 
 
 @frozen
 class Targets:
-    """Where a run's directory is made, and the MLflow URIs that it is mirrored to. All absolute."""
+    """Where a run's directory is made, and what it is mirrored to. All absolute."""
 
     root: Path
-    mirrors: tuple[str, ...] = ()
+    mirrors: tuple[str, ...] = ()  # the target of each, scheme and secrets and all
     chosen: bool = True  # whether the root was named; a default is one that the user should be told
 
 
-def masked(uri: str) -> str:
-    """`uri` without the user and password that it may hold."""
-    return _SECRET.sub("***", uri)
+def absolute_path(path: str) -> Path:
+    """`path` from the current directory or the user's home.
 
-
-def _absolute(path: str) -> Path:
+    Raises:
+        InvalidTarget: it has a `$VARIABLE` in it, or is no path of this system.
+    """
+    shown = masked(path)
     if _VARIABLE.search(path):
         raise InvalidTarget(
-            f"{path!r} has a variable in it that nothing has expanded. "
-            f"Give os.path.expandvars({path!r}), or write it where a shell expands it"
+            f"{shown!r} has a variable in it that nothing has expanded. "
+            f"Give os.path.expandvars({shown!r}), or write it where a shell expands it"
         )
     try:
         if "\0" not in path:
@@ -50,72 +49,55 @@ def _absolute(path: str) -> Path:
     except RuntimeError:  # a user's home that is not known
         pass
     raise InvalidTarget(
-        f"{path!r} is no path of this system. Name another, as in 'tensorboard:runs'"
+        f"{shown!r} is no path of this system. Name another, as in 'tensorboard:runs'"
     )
 
 
-def _absolute_uri(uri: str) -> str:
-    """An sqlite URI with an absolute path, so that it means the same from every directory; others as they are."""
-    matched = _SQLITE.match(uri)
-    if matched is None:
-        return uri
-    scheme, slashes, path = matched.groups()
-    if not path or path.startswith(("?", ":memory:")):
-        raise InvalidTarget(
-            f"target 'mlflow:{uri}' names no file, and a database in memory dies with the process. "
-            f"Name one: 'mlflow:sqlite:///mlflow.db'"
-        )
-    if slashes != "///":
-        raise InvalidTarget(
-            f"target 'mlflow:{uri}' has no three slashes before its file; a fourth begins an absolute path. "
-            f"Did you mean 'mlflow:{scheme}///{path}'?"
-        )
-    return f"{scheme}///{_absolute(path)}"
+def _is_target(text: str) -> bool:
+    """Whether it begins with a scheme that is known."""
+    scheme, colon, _ = text.partition(":")
+    return bool(colon) and _SCHEME.match(scheme) is not None and is_known(scheme)
 
 
-def _default_mlflow_uri() -> str:
-    given = os.environ.get("MLFLOW_TRACKING_URI")
-    if not given:
-        return _absolute_uri("sqlite:///mlflow.db")
-    from treadle_tracking.mirrors.address import parse_address
-
-    try:
-        uri = _absolute_uri(given)
-        parse_address(uri)
-    except InvalidTarget as error:
-        # The user wrote no such target, and would look for it in his program.
-        error.args = (f"'mlflow:' is what the variable MLFLOW_TRACKING_URI says, and {error}",)
-        raise
-    return uri
+def _several(text: str) -> list[str]:
+    """The targets that are in one text."""
+    several, begin = [], 0
+    for gap in _NEXT.finditer(text):
+        if is_known(gap.group(1)):
+            several.append(text[begin : gap.start()])
+            begin = gap.end()
+    return [*several, text[begin:]]
 
 
 def _check_single(target: str) -> None:
     """Raises `InvalidTarget` where one text holds several targets, or blanks that would become part of a name."""
-    several = _NEXT.split(target.strip(" \t\r\n,;"))
+    several = _several(target.strip(" \t\r\n,;"))
     if len(several) > 1:
         raise InvalidTarget(
             f"target {masked(target)!r} is {len(several)} targets in one text. "
             f"Give a list of them: {[masked(one) for one in several]}"
         )
     tidy = ":".join(part.strip() for part in target.split(":", 1))
-    if tidy not in {target, "tensorboard:"} and tidy.startswith(_PREFIXES):
+    if tidy not in {target, "tensorboard:"} and _is_target(tidy):
         raise InvalidTarget(
             f"target {masked(target)!r} has blanks around its parts. Did you mean {masked(tidy)!r}?"
         )
 
 
 def _unknown(target: str) -> InvalidTarget:
+    installed = installed_schemes()
     scheme, colon, rest = target.partition(":")
-    close = get_close_matches(scheme.lower(), _SCHEMES, n=1)
+    close = get_close_matches(scheme.lower(), ["tensorboard", "mlflow", *installed], n=1)
     if rest.startswith("//") and not close:
         suggestion = f"mlflow:{target.strip()}"
     elif colon and close:
         suggestion = f"{close[0]}:{rest.strip()}"
     else:
         suggestion = f"tensorboard:{target.strip() or 'runs'}"
+    *others, last = "'tensorboard:DIR'", "'mlflow:URI'", *(f"'{word}:…'" for word in installed)
     return InvalidTarget(
-        f"target {masked(target)!r} names no place that is known; "
-        f"expected 'tensorboard:DIR' or 'mlflow:URI'. Did you mean {masked(suggestion)!r}?"
+        f"target {masked(target)!r} names no place that is known; expected {', '.join(others)} or {last}. "
+        f"Did you mean {masked(suggestion)!r}?"
     )
 
 
@@ -128,12 +110,15 @@ def parse_targets(
 
     Args:
         target: `tensorboard:DIR` is the root of the run directories. `mlflow:URI` is a mirror; `mlflow:` alone is
-            `MLFLOW_TRACKING_URI` if that is set, else `mlflow.db` in the current directory.
+            `MLFLOW_TRACKING_URI` if that is set, else `mlflow.db` in the current directory. What else there is,
+            other packages bring (`backends`).
         directory: The root where no `tensorboard:DIR` names one; `.treadle/runs` by default.
 
     Raises:
         InvalidTarget: a target is none of these, or several in one text; a path has a `$VARIABLE` in it; there is no
             target, or there are two roots.
+        BackendClash: several packages have a backend of one scheme.
+        BackendNotLoaded: the backend of a scheme cannot be imported.
     """
     targets: list[Any] = list(target) if isinstance(target, list | tuple) else [target]
     for one in targets:
@@ -150,14 +135,14 @@ def parse_targets(
             "A run that records nothing is start_run(None)"
         )
     roots: list[str] = [] if directory is None else [os.fspath(directory)]
-    mirrors: list[str] = []
+    mirrored: list[str] = []
     for one in targets:
         _check_single(one)
-        scheme, colon, rest = one.partition(":")
-        if not colon or scheme not in _SCHEMES:
+        if not _is_target(one):
             raise _unknown(one)
-        if scheme == "mlflow":
-            mirrors.append(_absolute_uri(rest) if rest else _default_mlflow_uri())
+        scheme, _, rest = one.partition(":")
+        if scheme != "tensorboard":
+            mirrored.append(one)
         elif rest.strip():
             roots.append(rest)
         else:
@@ -165,9 +150,11 @@ def parse_targets(
                 "target 'tensorboard:' names no directory. Name one: 'tensorboard:runs'"
             )
     if len(roots) > 1:
+        shown = ", ".join(repr(masked(root)) for root in roots)
         raise InvalidTarget(
-            f"a run has one directory, and {len(roots)} are named: {', '.join(map(repr, roots))}. "
+            f"a run has one directory, and {len(roots)} are named: {shown}. "
             f"Name one of them; `directory` is for runs without a 'tensorboard:DIR'"
         )
-    root = _absolute(roots[0] if roots else DEFAULT_DIRECTORY)
-    return Targets(root=root, mirrors=tuple(dict.fromkeys(mirrors)), chosen=bool(roots))
+    root = absolute_path(roots[0] if roots else DEFAULT_DIRECTORY)
+    mirrors = tuple(dict.fromkeys(normalized(one) for one in mirrored))
+    return Targets(root=root, mirrors=mirrors, chosen=bool(roots))

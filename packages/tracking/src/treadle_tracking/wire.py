@@ -14,7 +14,15 @@ from typing import BinaryIO
 
 from google_crc32c import value as crc32c
 
-__all__ = ["FrameMismatch", "ScalarEncoder", "framed", "records", "varint"]
+__all__ = [
+    "FrameMismatch",
+    "ScalarEncoder",
+    "checksum",
+    "framed",
+    "last_checksum",
+    "records",
+    "varint",
+]
 
 _LENGTH = Struct("<Q")
 _CHECKSUM = Struct("<I")
@@ -33,16 +41,24 @@ class FrameMismatch(ValueError):
     """A checksum in a record's frame is wrong; `args[0]` is the offset of the record in bytes."""
 
 
-def _masked(data: bytes) -> int:
+def checksum(data: bytes) -> int:
+    """The masked crc32c of `data`, as a frame has it."""
     crc: int = crc32c(data)
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def last_checksum(record: bytes) -> int:
+    """What the four last bytes of a framed record say of its data; 0 of none."""
+    return (
+        0 if len(record) < _CHECKSUM.size else int(_CHECKSUM.unpack(record[-_CHECKSUM.size :])[0])
+    )
 
 
 def framed(data: bytes) -> bytes:
     """One record: `data` between its length and its checksums."""
     length = _LENGTH.pack(len(data))
     return b"".join(
-        (length, _CHECKSUM.pack(_masked(length)), data, _CHECKSUM.pack(_masked(data))),
+        (length, _CHECKSUM.pack(checksum(length)), data, _CHECKSUM.pack(checksum(data))),
     )
 
 
@@ -59,14 +75,14 @@ def records(file: BinaryIO, offset: int) -> Iterator[tuple[int, bytes]]:
         header = file.read(_HEADER_SIZE)
         if len(header) < _HEADER_SIZE:
             return
-        if _CHECKSUM.unpack_from(header, _LENGTH.size)[0] != _masked(header[: _LENGTH.size]):
+        if _CHECKSUM.unpack_from(header, _LENGTH.size)[0] != checksum(header[: _LENGTH.size]):
             raise FrameMismatch(offset)
         (length,) = _LENGTH.unpack_from(header)
         body = file.read(length + _CHECKSUM.size)
         if len(body) < length + _CHECKSUM.size:
             return
         data = body[:length]
-        if _CHECKSUM.unpack_from(body, length)[0] != _masked(data):
+        if _CHECKSUM.unpack_from(body, length)[0] != checksum(data):
             raise FrameMismatch(offset)
         offset += _HEADER_SIZE + length + _CHECKSUM.size
         yield offset, data

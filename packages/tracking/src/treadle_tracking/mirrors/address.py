@@ -8,8 +8,8 @@ from pathlib import Path
 from attrs import frozen
 
 from treadle_tracking.errors import InvalidTarget
+from treadle_tracking.masking import masked
 from treadle_tracking.mirrors.errors import FileStoreRefused
-from treadle_tracking.target import masked
 
 __all__ = ["Address", "parse_address"]
 
@@ -27,6 +27,7 @@ class Address:
     uri: str  # what MLflow is given
     shown: str  # the same without user and password
     is_database: bool  # whether MLflow talks to a database itself, and not to a server
+    is_http: bool  # whether it is a server's own address
     file: Path | None  # the file of an sqlite database
 
 
@@ -40,14 +41,16 @@ def parse_address(uri: str) -> Address:
     matched = _SCHEME.match(uri)
     scheme = matched.group(1) if matched else ""
     if scheme == "file" or (matched is None and _HOST.match(uri) is None and uri not in _ALONE):
-        raise FileStoreRefused(uri)
+        raise FileStoreRefused(masked(uri))
     uri = uri.rstrip("/")
     if scheme in _DATABASES:
         file = Path(uri.partition(":///")[2].partition("?")[0]) if scheme == "sqlite" else None
-        return Address(uri, masked(uri), is_database=True, file=file)
+        return Address(uri, masked(uri), is_database=True, is_http=False, file=file)
     if uri not in _ALONE and _SERVER.match(uri) is None and not _is_plugin(scheme):
         raise InvalidTarget(_unknown(uri, scheme))
-    return Address(uri, masked(uri), is_database=False, file=None)
+    return Address(
+        uri, masked(uri), is_database=False, is_http=scheme in {"http", "https"}, file=None
+    )
 
 
 def _is_plugin(scheme: str) -> bool:

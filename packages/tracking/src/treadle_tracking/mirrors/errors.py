@@ -4,17 +4,33 @@ from pathlib import Path
 from shlex import quote
 
 from treadle_tracking.errors import InvalidTarget, TrackingError
+from treadle_tracking.masking import to_be_filled_in
+from treadle_tracking.shell import sync_command
 
 __all__ = [
+    "AccessDenied",
+    "CertificateRefused",
+    "CredentialsUnreadable",
     "DatabaseUnusable",
     "ExperimentDeleted",
     "FileStoreRefused",
+    "InvalidSetting",
     "MirrorFailed",
     "MirrorStateDamaged",
     "MissingDriver",
     "NoMirror",
+    "NotMLflow",
+    "NotReplaceable",
     "PasswordNeeded",
+    "RedirectRefused",
+    "RequestRefused",
+    "RequestTooLarge",
     "RunDeleted",
+    "RunMissing",
+    "ServerBusy",
+    "ServerFailed",
+    "ServerSilent",
+    "ServerUnreachable",
     "SyncIncomplete",
 ]
 
@@ -51,7 +67,7 @@ class MissingDriver(TrackingError):
 
 def _commanded(uri: str) -> str:
     """A mirror's address as a shell takes it."""
-    return quote(uri.removeprefix("mlflow:").replace("***", "USER:PASSWORD"))
+    return quote(to_be_filled_in(uri.removeprefix("mlflow:")))
 
 
 class ExperimentDeleted(TrackingError):
@@ -78,8 +94,142 @@ class RunDeleted(TrackingError):
         )
 
 
+class RunMissing(TrackingError):
+    """A run that was sent to a mirror is not there."""
+
+    def __init__(self, name: str, identity: str, uri: str) -> None:
+        super().__init__(
+            f"the run {name!r}, which was {identity} at {uri}, is not there any more; sending it again makes another"
+        )
+
+
 class MirrorFailed(TrackingError):
     """A mirror whose address holds a password failed; the message is the cause's, without the password."""
+
+
+class InvalidSetting(TrackingError):
+    """An environment variable that says how a server is reached says nothing that can be used."""
+
+    def __init__(self, variable: str, problem: str) -> None:
+        super().__init__(f"{variable}, a variable of the environment, {problem}")
+        self.variable = variable
+
+
+class CredentialsUnreadable(TrackingError):
+    """MLflow's file of user and password is not as MLflow writes it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} cannot be read; expected a line [mlflow], then lines mlflow_tracking_username = … and "
+            f"mlflow_tracking_password = …"
+        )
+        self.path = path
+
+
+class ServerUnreachable(TrackingError):
+    """No connection to the server, or it broke."""
+
+    def __init__(self, uri: str, reason: str) -> None:
+        super().__init__(
+            f"{uri} cannot be reached: {reason}. Is the server running, and is this its address?"
+        )
+
+
+class ServerSilent(TrackingError):
+    """The server takes requests, and does not answer in time."""
+
+    def __init__(self, uri: str, seconds: float) -> None:
+        super().__init__(
+            f"{uri} has taken a request and not answered within {seconds:g} s; one that needs longer is given it by "
+            f"the variable MLFLOW_HTTP_REQUEST_TIMEOUT, in seconds"
+        )
+
+
+class CertificateRefused(TrackingError):
+    """The server's certificate is signed by nobody whom this machine trusts, is out of date, or another's."""
+
+    def __init__(self, uri: str, reason: str) -> None:
+        super().__init__(
+            f"the certificate of {uri} is not trusted: {reason}. Name the file with the certificate of whoever "
+            f"signed it in the variable MLFLOW_TRACKING_SERVER_CERT_PATH"
+        )
+
+
+class AccessDenied(TrackingError):
+    """The server wants to know who asks, or knows it and refuses."""
+
+    def __init__(self, uri: str, status: int, said: str) -> None:
+        answer = f"{status}{f': {said}' if said else ''}"
+        if status == 401:  # Unauthorized
+            advice = (
+                "Give user and password in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD or in "
+                "~/.mlflow/credentials, or a token in MLFLOW_TRACKING_TOKEN"
+            )
+        elif status == 407:  # Proxy Authentication Required
+            advice = "Give user and password of the proxy in its address: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"
+        else:
+            advice = "Ask whoever keeps the server for permission to write to this experiment"
+        super().__init__(f"{uri} refuses access ({answer}). {advice}")
+        self.status = status
+
+
+class NotMLflow(TrackingError):
+    """Something answers that is no MLflow server, or hides one."""
+
+    def __init__(self, uri: str, seen: str) -> None:
+        super().__init__(
+            f"{uri} answers {seen}: this is not the address of an MLflow server, or a login page is before it. If "
+            f"MLflow is below a path there, that belongs to the address, as in 'mlflow:https://HOST/PATH'"
+        )
+
+
+class RedirectRefused(TrackingError):
+    """The server sends its callers elsewhere: nobody's password is taken there unasked."""
+
+    def __init__(self, uri: str, location: str) -> None:
+        super().__init__(
+            f"{uri} redirects to {location}, which is not followed: if that is where MLflow is, name it as the target"
+        )
+
+
+class ServerBusy(TrackingError):
+    """The server asks to be left alone for a while."""
+
+    def __init__(self, uri: str, status: int, retry_after: float | None) -> None:
+        when = "" if retry_after is None else f", for {retry_after:g} s"
+        super().__init__(f"{uri} takes nothing just now ({status}){when}; it is tried again")
+        self.status = status
+        self.retry_after = retry_after  # seconds from now, if the server said
+
+
+class ServerFailed(TrackingError):
+    """The server, or a proxy before it, has failed."""
+
+    def __init__(self, uri: str, status: int, said: str) -> None:
+        answer = f"{status}{f': {said}' if said else ''}"
+        super().__init__(
+            f"{uri} has failed ({answer}); it is tried again, and the server's own log says more"
+        )
+        self.status = status
+
+
+class RequestRefused(TrackingError):
+    """MLflow understands a request and refuses it."""
+
+    def __init__(self, uri: str, status: int, code: str, said: str) -> None:
+        super().__init__(f"{uri} refuses a request ({status} {code}): {said}")
+        self.status = status
+        self.code = code  # MLflow's word for it, such as INVALID_PARAMETER_VALUE
+
+
+class RequestTooLarge(TrackingError):
+    """A request has more bytes than the server, or a proxy before it, takes."""
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(
+            f"{uri} finds a request too large (413): whoever keeps the server, or the proxy before it, sets how much "
+            f"it takes, as nginx does by client_max_body_size"
+        )
 
 
 class MirrorStateDamaged(TrackingError):
@@ -88,8 +238,7 @@ class MirrorStateDamaged(TrackingError):
     def __init__(self, path: Path) -> None:
         super().__init__(
             f"{path} cannot be read, and it says where this run is mirrored to: delete that file and send the run "
-            f"again with treadle_tracking.sync({str(path.parent)!r}, to='mlflow:URI'). What has arrived already "
-            f"stays as it is"
+            f"again with: {sync_command(path.parent, to='mlflow:URI')}. What has arrived already stays as it is"
         )
         self.path = path
 
@@ -100,7 +249,7 @@ class NoMirror(TrackingError):
     def __init__(self, directory: Path) -> None:
         super().__init__(
             f"the run in {directory} has no mirror. Say where it is to be sent: "
-            f"treadle_tracking.sync({str(directory)!r}, to='mlflow:sqlite:///mlflow.db')"
+            f"{sync_command(directory, to='mlflow:sqlite:///mlflow.db')}"
         )
 
 
@@ -110,7 +259,17 @@ class PasswordNeeded(TrackingError):
     def __init__(self, uri: str, directory: Path) -> None:
         super().__init__(
             f"the run in {directory} is mirrored to {uri}, and its password is not kept. Give the whole address: "
-            f"treadle_tracking.sync({str(directory)!r}, to={uri.replace('***', 'USER:PASSWORD')!r})"
+            f"{sync_command(directory, to=uri)}"
+        )
+
+
+class NotReplaceable(TrackingError):
+    """A run was to be made anew at a mirror that cannot."""
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(
+            f"the mirror {uri} cannot make a run anew in place of the one that it has: leave out `rebuild`, or remove "
+            f"the run there and send it again"
         )
 
 

@@ -11,16 +11,18 @@ __all__ = ["locked"]
 
 # Some network file systems have no locks. Without one, two processes may both make what one of them should have found:
 # worse than waiting, better than never starting.
-_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP}
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EBADF}
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock of `path`, waiting for whoever holds it; it is let go of when its holder dies, too.
 
-    The file is made where there is none, and stays: removing it would give two holders a lock each.
+    A directory is locked itself. A file is made where there is none, and stays: removing it would give two holders a
+    lock each.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT
+    descriptor = os.open(path, flags | os.O_CLOEXEC, 0o666)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -1,100 +1,95 @@
-"""MLflow as a mirror: the only module that imports mlflow, and only inside functions.
+"""MLflow as a mirror: a run of one's own there, found by its tag or made, and sent what the log says."""
 
-Every call names its run. MLflow's fluent interface, with its active run, is never used: a second run in the same process
-would disturb it. What is sent carries the log's own times, by which MLflow's stores know a point that they have already.
-"""
-
-import re
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from importlib.util import find_spec
+from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
 
 from treadle_tracking.clock import milliseconds
-from treadle_tracking.directory import ARTIFACTS, PARAMS
-from treadle_tracking.entries import (
-    Artifact,
-    Ended,
-    Entry,
-    Image,
-    Params,
-    ParamValue,
-    Scalars,
-    Started,
-    Tags,
-    Text,
-)
-from treadle_tracking.errors import MissingExtra, TrackingError
-from treadle_tracking.mirrors.address import parse_address
-from treadle_tracking.mirrors.batching import Point, requests
-from treadle_tracking.mirrors.database import check_driver, check_usable, held
+from treadle_tracking.entries import Entry, Started
+from treadle_tracking.mirrors.address import Address, parse_address
+from treadle_tracking.mirrors.batching import BYTES, Request, requests
+from treadle_tracking.mirrors.credentials import needs_client
 from treadle_tracking.mirrors.errors import (
     ExperimentDeleted,
-    MirrorFailed,
+    RequestTooLarge,
     RunDeleted,
+    RunMissing,
 )
 from treadle_tracking.mirrors.locking import locked
-from treadle_tracking.mirrors.names import (
-    escape_artifact,
-    escape_file,
-    escape_key,
-    escape_tag,
-    is_shortened,
-)
-from treadle_tracking.mirrors.parameters import fitted, from_pieces, pieces, shown
-from treadle_tracking.mirrors.quiet import quiet, without_telemetry
-from treadle_tracking.mirrors.slider import FOLDER, SLIDER_TAG, image_files
+from treadle_tracking.mirrors.parameters import fitted
 from treadle_tracking.mirrors.state import lock_path
-from treadle_tracking.params import flatten
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-    from mlflow.entities import Run
+from treadle_tracking.mirrors.store import AlreadyThere, FileRefused, Found, Store
+from treadle_tracking.mirrors.translation import (
+    MISSING,
+    TABLES_TAG,
+    TAG_LENGTH,
+    WHOLE,
+    File,
+    Outgoing,
+    Translation,
+    missing,
+    names_missing,
+)
+from treadle_tracking.mirrors.uid import UID_TAG
+from treadle_tracking.notices import say
 
 __all__ = ["MLflowMirror"]
 
-UID_TAG = "treadle.uid"
 GROUP_TAG = "treadle.group"
-# `mlflow.utils.validation`: MAX_PARAM_VAL_LENGTH, MAX_TAG_VAL_LENGTH. Longer ones are cut there without a word.
-PARAM_LENGTH = 6000
-TAG_LENGTH = 8000
 NAME_LENGTH = 250  # of a run and an experiment: `mlflow.store.tracking.dbmodels.models`
+_FEWEST_BYTES = 10_000  # one parameter, or tag, with room to spare
+
+
+def _experiment_name(started: Started) -> str:
+    return fitted(started.experiment, NAME_LENGTH, WHOLE)
+
+
+def _store(address: Address, shown: str) -> Store:
+    because = needs_client() if address.is_http else None
+    if address.is_http and because is None:
+        from treadle_tracking.mirrors.mlflow_http import HttpStore
+
+        return HttpStore(address, shown)
+    from treadle_tracking.mirrors.mlflow_client import ClientStore
+
+    return ClientStore(address, shown, because)
+
+
+def _version(file: File) -> tuple[int, ...] | None:
+    """What is another whenever a file of the run directory is; None for what is not one."""
+    if isinstance(file.content, bytes):
+        return None
+    status = file.content.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 class MLflowMirror:
-    """A run in MLflow, found by the tag `treadle.uid` or made.
+    """A run in MLflow, found by the tag `treadle.uid` or made. Making the mirror asks nothing of the network.
 
     Args:
         uri: A tracking URI: an sqlite file by its absolute path, another database, or a server.
 
     Raises:
         FileStoreRefused: the URI is a folder.
+        InvalidTarget: it is nothing that MLflow knows.
+        InvalidSetting: an environment variable for MLflow says nothing that can be used.
+        CredentialsUnreadable: the file `~/.mlflow/credentials` is not as MLflow writes it.
         MissingExtra: what the URI takes is not installed.
         MissingDriver: the database's own driver is not installed.
         DatabaseUnusable: the sqlite file cannot be opened, or made.
     """
 
     def __init__(self, uri: str) -> None:
-        self._address = parse_address(uri)
-        self.uri = f"mlflow:{self._address.shown}"
+        address = parse_address(uri)
+        self.uri = f"mlflow:{address.shown}"
         self.identity: str | None = None
-        for module in (
-            ("mlflow", "sqlalchemy", "alembic") if self._address.is_database else ("mlflow",)
-        ):
-            if find_spec(module) is None:
-                raise MissingExtra(f"the mirror {self.uri}", module, "mlflow")
-        if self._address.file is not None:
-            check_usable(self._address.file)
-        elif self._address.is_database:
-            check_driver(self._address.uri, self.uri)
-        self._client: MlflowClient | None = None
-        self._directory = Path()
-        self._uid = ""
-        self._shown_params: dict[str, str] = {}
-        self._exact_params: dict[str, ParamValue] = {}
+        self._store = _store(address, self.uri)
+        self._run: Found | None = None
+        self._translation: Translation | None = None
+        self._files_at: str | None = None
+        self._most_bytes = BYTES
+        self._told: set[str] = set()
+        self._missing: set[str] = set()  # tags
+        self._files: dict[str, tuple[int, ...]] = {}  # what was sent, by path
 
     def open(self, started: Started, directory: Path) -> None:
         """Find the run, or make its experiment and it, and the database itself where there is none.
@@ -106,252 +101,180 @@ class MLflowMirror:
         Raises:
             ExperimentDeleted: MLflow holds the experiment's name for one that was deleted.
             RunDeleted: the run was deleted in MLflow.
-            DatabaseUnusable: the sqlite file cannot be opened.
-            Exception: whatever MLflow raises; `MirrorFailed` in its place where the URI holds a password.
+            TrackingError: the server or the database cannot be reached, or refuses; each condition has its class.
+            Exception: whatever MLflow's client raises; `MirrorFailed` in its place where the URI holds a password.
         """
-        self._directory = directory
-        self._uid = started.uid
-        with self._discreet():
-            self._client = client = self._connected()
-            # The search and the making of what it did not find are not one step in MLflow.
-            with locked(lock_path(directory, self.uri)):
-                run = self._run(client, started)
-            self.identity = run.info.run_id
-            self._shown_params = dict(run.data.params)
-            self._exact_params = from_pieces(run.data.tags) or {}
+        self._store.connect()
+        # The search and the making of what it did not find are not one step in MLflow.
+        with locked(lock_path(directory, self.uri)):
+            run = self._found(started, directory)
+        self._opened(run, started, directory)
 
-    def send(self, entries: Sequence[Entry]) -> None:
-        """Send entries: numbers, parameters and tags in as few requests as MLflow allows, files one by one, status last.
+    def replace(self, started: Started, directory: Path) -> None:
+        """Make another run, which is to be sent everything, and delete the one that is there. Raises as `open`."""
+        self._store.connect()
+        with locked(lock_path(directory, self.uri)):
+            experiment = self._experiment(_experiment_name(started), directory)
+            made = self._made(experiment, started, anew=True)
+        self._opened(made, started, directory)
+
+    def lacking(self, started: Started, identity: str) -> list[str]:
+        """What the run that is called `identity` did not take: names, by the tags that say so. It changes nothing.
 
         Raises:
-            Exception: whatever MLflow raises; `MirrorFailed` in its place where the URI holds a password.
+            RunMissing: the run is not there any more.
+            TrackingError: as `open`.
         """
-        assert self._client is not None, "open() comes first"
-        assert self.identity is not None
-        with self._discreet():
-            self._send(self._client, self.identity, entries)
+        self._store.connect()
+        try:
+            experiment = self._store.experiment(_experiment_name(started))
+            runs = [] if experiment is None else self._runs(experiment.identity, started.uid)
+        finally:
+            self._store.close()
+        for run in runs:
+            if run.identity == identity and not run.is_deleted:
+                return names_missing(run.tags)
+        raise RunMissing(started.name, identity, self.uri)
+
+    def _opened(self, run: Found, started: Started, directory: Path) -> None:
+        if run.identity != self.identity:
+            self._files.clear()
+        self.identity = run.identity
+        self._run = run
+        self._files_at = self._store.files_of(run)
+        self._missing = {key for key in run.tags if key.startswith(MISSING)}
+        self._translation = Translation(directory, started.uid, run.params, run.tags)
+
+    def send(self, entries: Sequence[Entry]) -> None:
+        """Send entries: files one by one, numbers, parameters and tags in few requests, and the status last.
+
+        Raises:
+            TrackingError: the server or the database cannot be reached, or refuses; each condition has its class.
+            Exception: whatever MLflow's client raises; `MirrorFailed` in its place where the URI holds a password.
+        """
+        assert self._translation is not None, "open() comes first"
+        assert self._run is not None
+        going = self._translation.translate(entries)
+        for file in going.files:
+            going.tags.update(self._sent(self._run, file))
+        if self._files_at is not None:
+            going.tags.pop(TABLES_TAG, None)  # the pages would look for them
+        self._missing |= {key for key in going.tags if key.startswith(MISSING)}
+        self._log(self._run, going)
+        if going.status is not None:
+            status = going.status
+            self._store.set_status(self._run.identity, status.status, status.end_time)
 
     def close(self) -> None:
-        """Let go of the client, and of a database's file: one that is made anew at the same place is opened anew."""
-        if self._client is not None and self._address.is_database:
-            self._store().engine.dispose()
-        self._client = None
+        """Let go of connections."""
+        self._store.close()
 
-    def _store(self) -> Any:
-        """What the client calls: MLflow has one of it for an address, in a process."""
-        from mlflow.tracking import _get_store
-
-        return _get_store(self._address.uri)  # type: ignore[no-untyped-call]
-
-    @contextmanager
-    def _discreet(self) -> Iterator[None]:
-        """Let MLflow say what is wrong in its exceptions alone, and without the password."""
-        try:
-            with quiet():
-                yield
-        except Exception as error:
-            # Our own errors are made of what may be shown.
-            if self._address.uri == self._address.shown or isinstance(error, TrackingError):
-                raise
-            text = str(error).replace(self._address.uri, self._address.shown)
-            # Without its cause: a traceback would show what was just left out.
-            raise MirrorFailed(f"{type(error).__name__}: {text}") from None
-
-    def _connected(self) -> "MlflowClient":
-        with without_telemetry():
-            from mlflow import MlflowClient
-        uri, file = self._address.uri, self._address.file
-        if file is None:
-            return MlflowClient(tracking_uri=uri, registry_uri=uri)
-        with held(file) as is_new:
-            if is_new:
-                self._make_database(file)
-            return MlflowClient(tracking_uri=uri, registry_uri=uri)
-
-    def _make_database(self, file: Path) -> None:
-        """Make the tables beside `file`, then put them there: of half of them, MLflow would never make the rest."""
-        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
-        unfinished = file.with_name(f".{file.name}.unfinished")
-        unfinished.unlink(missing_ok=True)
-        # Only here can MLflow's own experiment "Default" be kept out of the current directory.
-        store = SqlAlchemyStore(  # type: ignore[no-untyped-call]
-            f"sqlite:///{unfinished}", (file.parent / "mlartifacts").as_uri()
-        )
-        store.engine.dispose()
-        unfinished.replace(file)
-
-    def _artifact_location(self, experiment: str) -> str | None:
-        """Where an experiment's files go: beside the database; a server decides for itself."""
-        if not self._address.is_database:
-            return None
-        # Without a file to be beside, the folder of all runs: MLflow itself would take the current directory.
-        file = self._address.file
-        home = file.parent if file is not None else self._directory.absolute().parents[1]
-        return (home / "mlartifacts" / escape_file(experiment)).as_uri()
-
-    def _experiment(self, client: "MlflowClient", name: str) -> str:
-        from mlflow.exceptions import MlflowException
-
-        experiment = client.get_experiment_by_name(name)
+    def _experiment(self, name: str, directory: Path) -> str:
+        experiment = self._store.experiment(name)
         if experiment is None:
             try:
-                return str(client.create_experiment(name, self._artifact_location(name)))
-            except MlflowException as error:
-                if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                    raise
+                experiment = self._store.create_experiment(name, directory)
+            except AlreadyThere:
                 # Another run was quicker.
-                experiment = client.get_experiment_by_name(name)
+                experiment = self._store.experiment(name)
                 if experiment is None:
                     raise
-        if experiment.lifecycle_stage == "deleted":
-            raise ExperimentDeleted(name, experiment.experiment_id, self.uri)
-        return str(experiment.experiment_id)
+        if experiment.is_deleted:
+            raise ExperimentDeleted(name, experiment.identity, self.uri)
+        return experiment.identity
 
-    def _run(self, client: "MlflowClient", started: Started) -> "Run":
-        from mlflow.entities import ViewType
+    def _runs(self, experiment: str, uid: str) -> list[Found]:
+        found = self._store.runs(experiment, uid)
+        return [run for run in found if run.tags.get(UID_TAG) == uid]
 
-        experiment = self._experiment(
-            client, fitted(started.experiment, NAME_LENGTH, "the run directory")
-        )
-        start_time = milliseconds(started.wall_time)
-        # MLflow's filters have no escapes: whatever might end the quotes is matched by anything, and compared here.
-        pattern = re.sub(r"[^A-Za-z0-9\-]", "_", started.uid)
-        found = [
-            run
-            for run in client.search_runs(
-                [experiment], f"tags.`{UID_TAG}` LIKE '{pattern}'", run_view_type=ViewType.ALL
-            )
-            # Another run directory may have been given the same uid: it is a run of its own here too.
-            if run.data.tags.get(UID_TAG) == started.uid and run.info.start_time == start_time
-        ]
-        active = [run for run in found if run.info.lifecycle_stage == "active"]
+    def _found(self, started: Started, directory: Path) -> Found:
+        experiment = self._experiment(_experiment_name(started), directory)
+        found = self._runs(experiment, started.uid)
+        active = [run for run in found if not run.is_deleted]
         if active:
-            return min(active, key=lambda run: run.info.run_id)
+            return min(active, key=lambda run: run.identity)
         if found:
-            raise RunDeleted(started.name, found[0].info.run_id, self.uri)
+            raise RunDeleted(started.name, found[0].identity, self.uri)
+        return self._made(experiment, started)
+
+    def _made(self, experiment: str, started: Started, *, anew: bool = False) -> Found:
         tags = {UID_TAG: started.uid}
         if started.group is not None:
-            tags[GROUP_TAG] = fitted(started.group, TAG_LENGTH, "the run directory")
-        return client.create_run(
+            tags[GROUP_TAG] = fitted(started.group, TAG_LENGTH, WHOLE)
+        made = self._store.create_run(
             experiment,
-            start_time=start_time,
-            tags=tags,
-            run_name=fitted(started.name, NAME_LENGTH, "the run directory"),
+            fitted(started.name, NAME_LENGTH, WHOLE),
+            milliseconds(started.wall_time),
+            tags,
         )
+        # No lock reaches another machine, on which the same run may have been made since the search. Each sees both,
+        # or the later sees the earlier; what was made in between holds nothing that is not sent again.
+        others = [run for run in self._runs(experiment, started.uid) if not run.is_deleted]
+        kept = made if anew else min([made, *others], key=lambda run: run.identity)
+        for other in {run.identity for run in [made, *others]} - {kept.identity}:
+            self._store.delete_run(other)
+        return kept
 
-    def _send(self, client: "MlflowClient", identity: str, entries: Sequence[Entry]) -> None:
-        metrics: list[Point] = []
-        params: dict[str, str] = {}
-        tags: dict[str, str] = {}
-        ended: Ended | None = None
-        for entry in entries:
-            match entry:
-                case Scalars():
-                    timestamp = milliseconds(entry.wall_time)
-                    metrics.extend(
-                        Point(_key(name, tags), value, timestamp, entry.step)
-                        for name, value in entry.values.items()
-                    )
-                case Params():
-                    params.update(self._params(entry.values, tags))
-                    file = self._directory / PARAMS
-                    if file.is_file():
-                        self._log_file(client, file, PARAMS)
-                case Tags():
-                    for name, text in entry.values.items():
-                        key = _key(name, tags, escape_tag)
-                        tags[key] = fitted(text, TAG_LENGTH, "the run directory")
-                case Image():
-                    for name, data in image_files(entry, self._uid).items():
-                        self._log_bytes(client, f"{FOLDER}/{name}", data)
-                    tags[SLIDER_TAG] = "True"
-                case Text():
-                    self._log_bytes(
-                        client, _text_path(entry), entry.text.encode("utf-8", "replace")
-                    )
-                case Artifact():
-                    self._log_artifact(client, entry.path, tags)
-                case Ended():
-                    ended = entry
-                case Started():
-                    pass  # `open` has made the run
-        self._log_batches(client, identity, metrics, params, tags)
-        self._shown_params.update(params)
-        if ended is not None and ended.status != "RUNNING":
-            self._end(identity, ended)
-
-    def _params(self, values: Mapping[str, ParamValue], tags: dict[str, str]) -> dict[str, str]:
-        """Parameters that MLflow does not have yet. It never changes one: the tags have the newest."""
-        self._exact_params.update(values)
-        tags.update(pieces(self._exact_params))
-        texts = {
-            _key(name, tags): fitted(shown(value), PARAM_LENGTH, "the tag treadle.params")
-            for name, value in flatten(values).items()
-        }
-        return {key: text for key, text in texts.items() if key not in self._shown_params}
-
-    def _log_batches(
-        self,
-        client: "MlflowClient",
-        identity: str,
-        metrics: list[Point],
-        params: dict[str, str],
-        tags: dict[str, str],
-    ) -> None:
-        from mlflow.entities import Metric, Param, RunTag
-
-        for request in requests(metrics, params, tags):
-            client.log_batch(
-                identity,
-                metrics=[Metric(p.key, p.value, p.timestamp, p.step) for p in request.metrics],
-                params=[Param(key, text) for key, text in request.params],
-                tags=[RunTag(key, text) for key, text in request.tags],
-                synchronous=True,
+    def _sent(self, run: Found, file: File) -> dict[str, str]:
+        """Send a file; the tags that follow from it, which say where it is not taken."""
+        if self._files_at is not None:
+            self._tell(
+                "files",
+                f"{self.uri} keeps files at {self._files_at}, where they cannot be sent over http: numbers, "
+                f"parameters and tags go on, and files stay in the run directory",
             )
-
-    def _end(self, identity: str, ended: Ended) -> None:
-        from mlflow.entities import RunStatus
-
-        # What the client's `set_terminated` does, less the server's address, password and all, on stdout.
-        self._store().update_run_info(
-            identity, RunStatus.from_string(ended.status), milliseconds(ended.wall_time), None
-        )
-
-    def _log_bytes(self, client: "MlflowClient", path: str, data: bytes) -> None:
-        with TemporaryDirectory() as folder:
-            file = Path(folder) / path.rpartition("/")[2]
-            file.write_bytes(data)
-            self._log_file(client, file, path)
-
-    def _log_artifact(self, client: "MlflowClient", path: str, tags: dict[str, str]) -> None:
-        file = self._directory / ARTIFACTS / path
-        there = escape_artifact(path)
-        if not file.is_file():
-            # Whoever removed it meant it, and everything after it is still to be sent.
-            tags[_key(f"treadle.missing.{path}", tags)] = "not in the run directory any more"
-        elif there == path:
-            self._log_file(client, file, path)
+            return missing(file.name, f"kept in the run directory only, not at {self._files_at}")
+        version = _version(file)
+        if version is not None and self._files.get(file.path) == version:
+            # A log that has a checkpoint of every epoch by one name has one file for them all.
+            return dict(file.tags)
+        try:
+            self._store.send_file(run, file.path, file.content)
+        except FileRefused as error:
+            why = str(error)
+        except RequestTooLarge:
+            why = "larger than the server takes"
         else:
-            with TemporaryDirectory() as folder:
-                renamed = Path(folder) / there.rpartition("/")[2]
-                shutil.copy2(file, renamed)
-                self._log_file(client, renamed, there)
+            if version is not None:
+                self._files[file.path] = version
+            # It may have been missing before.
+            for key in self._missing & missing(file.name, "").keys():
+                self._store.delete_tag(run.identity, key)
+                self._missing.discard(key)
+            return dict(file.tags)
+        self._tell(
+            file.name, f"{file.name!r} is not at {self.uri}: {why}; the run directory has it"
+        )
+        return missing(file.name, why)
 
-    def _log_file(self, client: "MlflowClient", file: Path, path: str) -> None:
-        assert self.identity is not None
-        client.log_artifact(self.identity, str(file), path.rpartition("/")[0] or None)
+    def _log(self, run: Found, going: Outgoing) -> None:
+        for request in requests(
+            going.points, going.params, going.tags, most_bytes=self._most_bytes
+        ):
+            self._request(run, request)
 
+    def _request(self, run: Found, request: Request) -> None:
+        try:
+            self._store.log(run.identity, request)
+        except RequestTooLarge:
+            halves = request.halves()
+            if halves is None:
+                self._pass_over(run, request)
+                return
+            self._most_bytes = max(_FEWEST_BYTES, min(self._most_bytes, halves[0].size))
+            for half in halves:
+                self._request(run, half)
 
-def _key(name: str, tags: dict[str, str], escape: Callable[[str], str] = escape_key) -> str:
-    """`name` as MLflow takes it; a name that had to be shortened is kept whole in a tag."""
-    key = escape(name)
-    if is_shortened(key):
-        tags[f"treadle.name.{key[-32:]}"] = fitted(name, TAG_LENGTH, "the run directory")
-    return key
+    def _pass_over(self, run: Found, request: Request) -> None:
+        """Leave a single entry out that is too large."""
+        texts = [key for key, _ in [*request.params, *request.tags]]
+        [key] = texts or [point.key for point in request.metrics]
+        why = "larger than the server takes"
+        self._tell(key, f"{key!r} is not at {self.uri}: {why}; the run directory has it")
+        self._store.log(run.identity, Request(tags=list(missing(key, why).items())))
 
-
-def _text_path(text: Text) -> str:
-    # A name that ends in .md would be the folder of one text and the file of another.
-    name = re.sub(r"\.(?=md(?:/|$))", "_x002E_", escape_file(text.name))
-    return f"texts/{name}/{text.step}.md"
+    def _tell(self, what: str, sentence: str) -> None:
+        """Say something once."""
+        if what not in self._told:
+            self._told.add(what)
+            say(sentence)

@@ -34,7 +34,7 @@ _IN_FILE = re.compile(r"[^a-zA-Z0-9_\-./ ]")
 # Files of the user's own, kept as they are wherever MLflow's server can give them back, and where nothing of ours is.
 _IN_ARTIFACT = re.compile(
     r"[\x00-\x1f\x7f#%:;?\\\ud800-\udfff]"
-    r"|\At(?=exts(?:/|\Z))|\Ap(?=arams\.json(?:/|\Z))|\Ai(?=mages\Z)"
+    r"|\At(?=exts(?:/|\Z))|\Ah(?=istograms(?:/|\Z))|\Ap(?=arams\.json(?:/|\Z))|\Ai(?=mages\Z)"
 )
 
 

@@ -1,23 +1,32 @@
 """The thread that follows a run's log and sends it to one mirror, without the training loop noticing."""
 
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 
 from attrs import evolve
 
-from treadle_tracking.entries import Entry, Image, Started
+from treadle_tracking.entries import Ended, Entry, Image, Started
 from treadle_tracking.errors import CorruptRecord, TrackingError
-from treadle_tracking.log import START, Position, read_entries
+from treadle_tracking.log import START, Position, last_entry, read_entries
 from treadle_tracking.mirrors.base import Mirror
 from treadle_tracking.mirrors.errors import MirrorFailed
+from treadle_tracking.mirrors.remainder import (
+    When,
+    entries_left,
+    last_final,
+    remainder,
+    rewound,
+    up_to,
+    waiting,
+)
 from treadle_tracking.mirrors.state import Sent, load_sent, save_sent
 from treadle_tracking.notices import say
 
-__all__ = ["Sender"]
+__all__ = ["Sender", "When"]
 
-HIDDEN = "***"  # where `masked` has left something out
 # Entries, the first image being the last of them. A thousand metrics cost the interpreter 50 ms on sqlite, and nobody
 # should wait longer for it; an image is megabytes.
 BATCH = 300
@@ -50,23 +59,39 @@ class Sender:
     Args:
         directory: The run directory, in which it is noted that this mirror is wanted.
         mirror: Where to. The sender's thread alone calls its methods.
+        when: Whether an entry is sent as soon as it is in the log, or when it is final: with the next `Committed`
+            behind it, or with the end of a finished run. What bears no step is final unless something waits before it.
+        rest: How long the thread rests after a batch, in times of the processor time that the batch took.
 
     Raises:
         OSError: the note cannot be written.
     """
 
-    def __init__(self, directory: Path, mirror: Mirror) -> None:
+    def __init__(
+        self, directory: Path, mirror: Mirror, when: When = "logged", *, rest: float = REST
+    ) -> None:
         self._directory = directory.absolute()
         self._mirror = mirror
+        self._when = when
+        self._rest = rest
+        self._noting = Lock()
+        self._rewinds = 0
         self._woken = Event()
         self._closing = Event()
         self._thread = Thread(target=self._work, name=f"mirror {mirror.uri}", daemon=True)
         self._is_open = False
+        self._early_end: Ended | None = None
         self._has_warned = False
         self._failure: str | None = None
         self._sent_at_close: Sent | None = None
         # Before anything is sent: a run that is killed now must be known to `sync`.
-        self._note(load_sent(self._directory, mirror.uri))
+        self._sent = load_sent(self._directory, mirror.uri)
+        save_sent(self._directory, self._sent)
+
+    @property
+    def failure(self) -> str | None:
+        """Why the mirror takes nothing at the moment, if that is known."""
+        return self._failure
 
     def start(self) -> None:
         """Start the thread."""
@@ -76,6 +101,19 @@ class Sender:
         """Say that the log has grown. It takes no lock and calls nothing if that was said already."""
         if not self._woken.is_set():
             self._woken.set()
+
+    def rewind(self, places: Mapping[str, int]) -> None:
+        """Say that files of the log were cut: what comes after these places, by file, is to be read anew.
+
+        It waits for no request: what is on its way arrives, and is not taken for what is in the file now.
+        """
+        with self._noting:
+            self._rewinds += 1
+            position = rewound(self._sent.position, places)
+            if position != self._sent.position:
+                self._sent = evolve(self._sent, position=position)
+                save_sent(self._directory, self._sent)
+        self.wake()
 
     def close(self, timeout: float | None) -> str | None:
         """Send what is left, as fast as it goes, then end the thread.
@@ -103,21 +141,12 @@ class Sender:
         self._thread.join(SILENCE)
         left = self._left() if self._thread.is_alive() else None
         if left is not None:
-            say(
-                f"waiting up to {timeout:g} s for {self._mirror.uri} to take what is left ({left}); "
-                f"Ctrl-C stops waiting, and nothing is lost"
-            )
+            say(waiting(self._mirror.uri, left, timeout))
         self._thread.join(timeout - SILENCE)
 
     def _left(self) -> str | None:
-        """How many entries the mirror has not acknowledged; None for none."""
-        try:
-            left = sum(1 for _ in read_entries(self._directory, self._sent.position))
-        except TrackingError:
-            return "some entries"
-        if left == 0:
-            return None
-        return "1 entry" if left == 1 else f"{left} entries"
+        """How many entries the mirror has not acknowledged and should have; None for none."""
+        return entries_left(self._directory, self._sent.position, self._when)
 
     def _remainder(self) -> str | None:
         left = self._left()
@@ -127,13 +156,7 @@ class Sender:
         # A client may try for minutes before it says what is wrong.
         if failure is None and self._thread.is_alive() and self._sent is self._sent_at_close:
             failure = "it has not answered"
-        why = f" ({failure})" if failure else ""
-        call = f"treadle_tracking.sync({str(self._directory)!r})"
-        if HIDDEN in self._mirror.uri:
-            whole = self._mirror.uri.replace(HIDDEN, "USER:PASSWORD")
-            call = f"treadle_tracking.sync({str(self._directory)!r}, to={whole!r})"
-        number = left[0].upper() + left[1:]
-        return f"{number} of this run did not reach {self._mirror.uri} in time{why}; send the rest with: {call}"
+        return remainder(self._directory, self._mirror.uri, left, failure)
 
     def _work(self) -> None:
         pause = FIRST_PAUSE
@@ -175,17 +198,28 @@ class Sender:
         if not self._is_open and not self._open():
             return
         began = time.thread_time()
-        while batch := self._batch():
+        rewinds = end = None
+        while True:
+            if rewinds != self._rewinds:
+                rewinds = self._rewinds
+                if self._when == "committed":
+                    # Once for all batches: what is behind it waits for another commit.
+                    end = last_final(self._directory, self._sent.position)
+            batch = self._batch(end)
+            if not batch:
+                break
             self._mirror.send([entry for entry, _ in batch])
-            self._note(evolve(self._sent, position=batch[-1][1]))
-            self._closing.wait(min(REST * (time.thread_time() - began), LONGEST_REST))
+            self._note(evolve(self._sent, position=batch[-1][1]), rewinds)
+            self._closing.wait(min(self._rest * (time.thread_time() - began), LONGEST_REST))
             began = time.thread_time()
+        if self._when == "committed":
+            self._send_early_end()
 
-    def _batch(self) -> list[tuple[Entry, Position]]:
+    def _batch(self, end: Position | None) -> list[tuple[Entry, Position]]:
         """The next entries, each with the position after it; those before a damaged record come first."""
         batch: list[tuple[Entry, Position]] = []
         try:
-            for entry, position in read_entries(self._directory, self._sent.position):
+            for entry, position in up_to(read_entries(self._directory, self._sent.position), end):
                 batch.append((entry, position))
                 if len(batch) == BATCH or isinstance(entry, Image):
                     break
@@ -193,6 +227,13 @@ class Sender:
             if not batch:
                 raise
         return batch
+
+    def _send_early_end(self) -> None:
+        """Say how the run ended, though what comes before it in the log is not final."""
+        last = last_entry(self._directory, self._sent.position)
+        if isinstance(last, Ended) and last != self._early_end:
+            self._mirror.send([last])
+            self._early_end = last
 
     def _open(self) -> bool:
         """Whether the run has begun, and the mirror knows it."""
@@ -202,18 +243,23 @@ class Sender:
             started = next((entry for entry in entries if isinstance(entry, Started)), None)
             if started is None:
                 return False
+        rewinds = self._rewinds
         self._mirror.open(started, self._directory)
         sent = evolve(self._sent, started=started, identity=self._mirror.identity)
         if sent.identity != self._sent.identity:
             # Another run there than the one that was sent to, and so an empty one.
             sent = evolve(sent, position=START)
-        self._note(sent)
+        self._note(sent, rewinds)
         self._is_open = True
         return True
 
-    def _note(self, sent: Sent) -> None:
-        save_sent(self._directory, sent)
-        self._sent = sent
+    def _note(self, sent: Sent, rewinds: int) -> None:
+        """Note how far the mirror is, unless the log was cut since: then what was sent is not what is there."""
+        with self._noting:
+            if rewinds != self._rewinds:
+                sent = evolve(sent, position=self._sent.position)
+            save_sent(self._directory, sent)
+            self._sent = sent
 
     def _warn(self, error: Exception) -> None:
         self._failure = _reason(error)

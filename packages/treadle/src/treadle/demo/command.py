@@ -91,7 +91,8 @@ def openings(run: Run) -> list[str]:
     # Hatch says so of its environments, whose commands are not on the path outside of them.
     prefix = "hatch run " if "HATCH_ENV_ACTIVE" in os.environ else ""
     commands = [("tensorboard", f"tensorboard --logdir {shlex.quote(str(run.root))}")]
-    for uri in run.mirrors:
+    for target in run.mirrors:
+        uri = target.removeprefix("mlflow:")
         if uri.startswith(("http:", "https:")):
             commands.append(("", uri))
         else:

@@ -1,0 +1,184 @@
+"""Kinds of places that a run can be sent to, each known by the scheme of its targets.
+
+Another package adds one by an entry point: in the group `treadle_tracking.backends`, its name is the scheme, and its
+object a module, or anything else, with the functions of `Backend`.
+"""
+
+from collections import defaultdict
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
+
+from attrs import frozen
+
+from treadle_tracking.errors import TrackingError, seen
+from treadle_tracking.masking import masked
+from treadle_tracking.mirrors.base import Mirror
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+__all__ = [
+    "Backend",
+    "BackendClash",
+    "BackendNotLoaded",
+    "BackendUnfit",
+    "BackendWithoutMirror",
+    "installed_schemes",
+    "is_known",
+    "mirror",
+    "normalized",
+]
+
+_GROUP = "treadle_tracking.backends"
+_DIRECTORY = "tensorboard"  # the run directory itself
+# Known without a look at what is installed, which takes 50 ms.
+_OWN = {"mlflow": "treadle_tracking.mirrors.mlflow_backend"}
+
+
+class Backend(Protocol):
+    """What an entry point of the group `treadle_tracking.backends` names: a module will do.
+
+    It may also have a function `normalized(address: str) -> str`. That gives the address as it means the same from
+    every directory and at every time, and raises where it can be none; it is called before `mirror`, with what the
+    user has written. Without one, addresses are taken as they are.
+    """
+
+    def mirror(self, address: str) -> Mirror:
+        """The mirror at this address, which is what follows the scheme and its colon.
+
+        May look at the machine, to say what is missing there, and asks nothing of a network.
+        """
+
+
+class BackendClash(TrackingError):
+    """Several installed packages have a backend of one scheme."""
+
+    def __init__(self, scheme: str, origins: list[str]) -> None:
+        super().__init__(
+            f"{len(origins)} installed packages have a backend of '{scheme}:': {', '.join(origins)}. "
+            f"Uninstall all but one of them"
+        )
+        self.scheme = scheme
+
+
+class BackendNotLoaded(TrackingError):
+    """The backend that an installed package promises cannot be imported."""
+
+    def __init__(self, scheme: str, origin: str, error: Exception) -> None:
+        super().__init__(
+            f"the backend of '{scheme}:', {origin}, cannot be imported ({type(error).__name__}: {error}). "
+            f"Update that package, or install what it lacks"
+        )
+        self.scheme = scheme
+
+
+class BackendWithoutMirror(TrackingError):
+    """Runs cannot be sent to a place of this kind."""
+
+    def __init__(self, target: str, origin: str) -> None:
+        super().__init__(
+            f"target {target!r} cannot be sent a run: the backend of '{target.partition(':')[0]}:', {origin}, has no "
+            f"function `mirror`"
+        )
+
+
+class BackendUnfit(TrackingError):
+    """What a backend has made is no mirror, or one that cannot be found again."""
+
+    def __init__(self, scheme: str, origin: str, problem: str) -> None:
+        super().__init__(
+            f"the backend of '{scheme}:', {origin}, {problem}. Whoever wrote it finds that out with "
+            f"treadle_tracking.testing.MirrorConformance"
+        )
+        self.scheme = scheme
+
+
+@frozen
+class _Found:
+    backend: Any
+    origin: str  # for messages: the object, and the package that it is from
+
+
+def _installed() -> "dict[str, list[EntryPoint]]":
+    """The entry points of other packages by scheme."""
+    from importlib.metadata import entry_points
+
+    found = defaultdict(list)
+    for entry_point in entry_points(group=_GROUP):
+        if entry_point.name != _DIRECTORY and entry_point.name not in _OWN:
+            found[entry_point.name].append(entry_point)
+    return found
+
+
+def _origin(entry_point: "EntryPoint") -> str:
+    package = entry_point.dist
+    return (
+        f"{entry_point.value} of {package.name} {package.version}" if package else entry_point.value
+    )
+
+
+def installed_schemes() -> list[str]:
+    """The schemes that other packages have a backend of, sorted."""
+    return sorted(_installed())
+
+
+def is_known(scheme: str) -> bool:
+    """Whether a target can begin with this scheme. Only one that is not ours takes a look at what is installed."""
+    return scheme == _DIRECTORY or scheme in _OWN or scheme in _installed()
+
+
+def _find(scheme: str) -> _Found:
+    own = _OWN.get(scheme)
+    if own is not None:
+        return _Found(import_module(own), own)
+    claims = _installed()[scheme]
+    origins = [_origin(claim) for claim in claims]
+    if len(claims) > 1:
+        raise BackendClash(scheme, sorted(origins))
+    try:
+        return _Found(claims[0].load(), origins[0])
+    except Exception as error:
+        raise BackendNotLoaded(scheme, origins[0], error) from error
+
+
+def normalized(target: str) -> str:
+    """A target of a known scheme as it means the same from every directory, if its backend makes it so.
+
+    Raises:
+        BackendClash: several packages have a backend of the scheme.
+        BackendNotLoaded: the backend cannot be imported.
+        InvalidTarget: the address is none, or whatever else the backend says of it.
+    """
+    scheme, _, address = target.partition(":")
+    normalize = getattr(_find(scheme).backend, "normalized", None)
+    return target if normalize is None else f"{scheme}:{normalize(address)}"
+
+
+def mirror(target: str) -> Mirror:
+    """The mirror that a normalized target names.
+
+    Args:
+        target: A scheme that is known and no `tensorboard`, a colon, and an address, secrets and all.
+
+    Raises:
+        BackendClash: several packages have a backend of the scheme.
+        BackendNotLoaded: the backend cannot be imported.
+        BackendWithoutMirror: runs cannot be sent there.
+        BackendUnfit: what the backend has made is no mirror, or its `uri` cannot be kept in the run directory.
+        TrackingError: whatever else the backend says of the address, or of what it needs.
+    """
+    scheme, _, address = target.partition(":")
+    found = _find(scheme)
+    make = getattr(found.backend, "mirror", None)
+    if not callable(make):
+        raise BackendWithoutMirror(masked(target), found.origin)
+    made = make(address)
+    if not isinstance(made, Mirror):
+        raise BackendUnfit(scheme, found.origin, f"has made {seen(made)}, which is no mirror")
+    if not made.uri.startswith(f"{scheme}:"):
+        problem = f"has made a mirror whose uri does not begin with '{scheme}:'"
+        raise BackendUnfit(scheme, found.origin, problem)
+    if made.uri != masked(made.uri):
+        problem = f"has made a mirror whose uri shows a secret of {masked(target)!r}"
+        raise BackendUnfit(scheme, found.origin, problem)
+    return made

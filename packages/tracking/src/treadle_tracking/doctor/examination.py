@@ -1,0 +1,280 @@
+"""What is wrong with one run, looked for in an order in which it can be mended."""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from hashlib import file_digest
+from pathlib import Path
+
+from attrs import define, field, frozen
+
+from treadle_tracking.atomic import write_file
+from treadle_tracking.directory import ARTIFACTS, PARAMS
+from treadle_tracking.doctor.damage import Damage, cut_off, damages, set_aside
+from treadle_tracking.doctor.finding import Finding, bytes_of, counted
+from treadle_tracking.entries import Artifact, Ended, Params, ParamValue, Started
+from treadle_tracking.exact_json import dumps, loads
+from treadle_tracking.log import LogWriter, attempt_paths, read_entries
+from treadle_tracking.ownership import Writer, is_alive, last_beat, writer_of
+from treadle_tracking.params import joined
+from treadle_tracking.recalled import recalled
+
+__all__ = ["Run", "in_use", "run_findings"]
+
+_BACK = 60.0  # seconds; values of a device are written later than they were logged, and bear the earlier time
+_AHEAD = 300.0
+_OLD = 300.0  # seconds
+
+
+@frozen(kw_only=True)
+class Run:
+    """A run as it is found, before anything is done to it."""
+
+    directory: Path
+    writer: Writer | None
+    beat: float | None  # seconds since the epoch, as all times here
+    sync_timeout: float | None = None  # seconds
+
+    @classmethod
+    def at(cls, directory: Path, sync_timeout: float | None = None) -> "Run":
+        """The run in a directory."""
+        return cls(
+            directory=directory,
+            writer=writer_of(directory),
+            beat=last_beat(directory),
+            sync_timeout=sync_timeout,
+        )
+
+
+def shown_time(seconds: float) -> str:
+    """A time for people, to the second."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def in_use(run: Run) -> Finding | None:
+    """That a process writes the run, so that nobody else may."""
+    if run.writer is None or not is_alive(run.directory):
+        return None
+    return Finding(
+        directory=run.directory,
+        kind="in use",
+        sentence=f"is being written by process {run.writer.pid} on {run.writer.host}, and is left alone",
+        is_problem=False,
+    )
+
+
+def run_findings(run: Run) -> Iterator[Finding]:
+    """What is wrong with a run that no process writes: each looked for after what is before it was, perhaps, mended.
+
+    Raises:
+        OSError: something cannot be read.
+    """
+    yield from _damage_findings(run)
+    if any(not damage.is_torn for path in attempt_paths(run.directory) for damage in damages(path)):
+        return  # what is behind it is not known
+    log = _read(run.directory)
+    if not log.has_begun:
+        yield Finding(
+            directory=run.directory,
+            kind="empty",
+            sentence="has no entry: its process ended while the run began. Delete it if you like",
+            is_problem=False,
+        )
+        return
+    yield from _params_findings(run, log)
+    yield from _artifact_findings(run, log)
+    yield from _clock_findings(run, log)
+    yield from _leftover_findings(run)
+    yield from _end_findings(run, log)
+
+
+@define
+class _Log:
+    """A log, summed up."""
+
+    has_begun: bool = False
+    is_ended: bool = False
+    params: dict[str, ParamValue] = field(factory=dict)
+    artifacts: dict[str, Artifact] = field(factory=dict)  # the newest of each path
+    latest: float = 0.0  # the latest time of an entry
+    set_back: tuple[float, float] | None = None  # an earlier time that comes after a later one
+
+
+def _read(directory: Path) -> _Log:
+    log = _Log()
+    for entry, _ in read_entries(directory):
+        if entry.wall_time < log.latest - _BACK and log.set_back is None:
+            log.set_back = (log.latest, entry.wall_time)
+        log.latest = max(log.latest, entry.wall_time)
+        match entry:
+            case Started():
+                log.has_begun, log.is_ended = True, False
+            case Ended():
+                log.is_ended = True
+            case Params():
+                log.params = joined(log.params, entry.values)
+            case Artifact():
+                log.artifacts[entry.path] = entry
+            case _:
+                pass
+    return log
+
+
+def _damage_findings(run: Run) -> Iterator[Finding]:
+    for path in attempt_paths(run.directory):
+        for damage in damages(path):
+            if damage.is_torn:
+                yield Finding(
+                    directory=run.directory,
+                    kind="torn",
+                    sentence=f"{bytes_of(damage.size)} at the end of {path.name} are an entry that was never whole",
+                    remedy="they are cut off",
+                    mend=partial(_cut_off, damage),
+                )
+            else:
+                where = f"from byte {damage.begin:,} of {path.name} on"
+                yield Finding(
+                    directory=run.directory,
+                    kind="damaged",
+                    sentence=f"{bytes_of(damage.size)} {where} are damaged: {counted(damage.before, 'entry', 'entries')} "
+                    f"before them can be read, and {counted(damage.behind, 'entry', 'entries')} behind them only once "
+                    f"they are mended",
+                    remedy="they are set aside in abandoned/, and everything else can be read",
+                    mend=partial(_set_aside, damage),
+                )
+
+
+def _cut_off(damage: Damage) -> str:
+    cut_off(damage)
+    return f"{bytes_of(damage.size)} were cut off"
+
+
+def _set_aside(damage: Damage) -> str:
+    kept = set_aside(damage)
+    return f"{bytes_of(damage.size)} are now in {kept}, and everything else can be read"
+
+
+def _params_findings(run: Run, log: _Log) -> Iterator[Finding]:
+    path = run.directory / PARAMS
+    try:
+        is_same = dumps(loads(path.read_bytes())) == dumps(log.params)
+    except FileNotFoundError:
+        what = f"{PARAMS} is missing"
+    except ValueError:
+        what = f"{PARAMS} is no JSON that a run writes"
+    else:
+        if is_same:
+            return
+        what = f"{PARAMS} is not what the log says"
+    yield Finding(
+        directory=run.directory,
+        kind="params",
+        sentence=what,
+        remedy="it is written from the log",
+        mend=partial(_write_params, path, dumps(log.params, indent=2) + b"\n"),
+    )
+
+
+def _write_params(path: Path, data: bytes) -> str:
+    write_file(path, data)
+    return f"{PARAMS} was written from the log"
+
+
+def _artifact_findings(run: Run, log: _Log) -> Iterator[Finding]:
+    for artifact in log.artifacts.values():
+        what = _artifact_problem(run.directory / ARTIFACTS / artifact.path, artifact)
+        if what is not None:
+            yield Finding(
+                directory=run.directory,
+                kind="artifact",
+                sentence=f"the artifact {artifact.path!r} {what}",
+            )
+
+
+def _artifact_problem(path: Path, artifact: Artifact) -> str | None:
+    if not path.is_file():
+        return "is missing"
+    size = path.stat().st_size
+    if size != artifact.size:
+        return f"has {bytes_of(size)}, and had {artifact.size:,} when it was kept"
+    with path.open("rb") as file:
+        if file_digest(file, "sha256").hexdigest() != artifact.sha256:
+            return "is not what was kept: its sha256 differs"
+    return None
+
+
+def _clock_findings(run: Run, log: _Log) -> Iterator[Finding]:
+    if log.set_back is not None:
+        later, earlier = map(shown_time, log.set_back)
+        yield _clock_finding(
+            run, f"a clock was set back: an entry of {later} is before one of {earlier}"
+        )
+    if log.latest > time.time() + _AHEAD:
+        when = shown_time(log.latest)
+        yield _clock_finding(run, f"a clock was ahead: an entry is of {when}, which is yet to come")
+
+
+def _clock_finding(run: Run, sentence: str) -> Finding:
+    return Finding(directory=run.directory, kind="clock", sentence=sentence, is_problem=False)
+
+
+def _leftover_findings(run: Run) -> Iterator[Finding]:
+    left = [path for path in run.directory.rglob(".unfinished-*-*-*") if _is_left(path, run)]
+    if not left:
+        return
+    size = sum(path.stat().st_size for path in left)
+    files = counted(len(left), "file")
+    yield Finding(
+        directory=run.directory,
+        kind="leftover",
+        sentence=f"{files} that a process which is gone was writing, {bytes_of(size)} in all: {left[0].name}"
+        f"{', …' if len(left) > 1 else ''}",
+        remedy="they are removed",
+        mend=partial(_remove, left),
+    )
+
+
+def _is_left(path: Path, run: Run) -> bool:
+    try:
+        pid = int(path.name.split("-")[1])
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        pass
+    except (ValueError, OverflowError, PermissionError):
+        return False
+    else:
+        return False
+    # The number of a process of another machine says nothing here.
+    is_from_here = run.writer is None or run.writer.place == Writer.this_process().place
+    return is_from_here or time.time() - path.stat().st_mtime > _OLD
+
+
+def _remove(left: Sequence[Path]) -> str:
+    for path in left:
+        path.unlink(missing_ok=True)
+    return f"{counted(len(left), 'file')} removed"
+
+
+def _end_findings(run: Run, log: _Log) -> Iterator[Finding]:
+    if log.is_ended:
+        return
+    heard = max(run.beat or 0.0, log.latest)
+    who = "no process writes it"
+    if run.writer is not None:
+        who = f"its process, {run.writer.pid} on {run.writer.host}, is gone"
+    yield Finding(
+        directory=run.directory,
+        kind="orphan",
+        sentence=f"has no end, and {who}: it was last heard of at {shown_time(heard)}",
+        remedy="it is ended as KILLED at that time",
+        mend=partial(_end, run.directory, heard),
+    )
+
+
+def _end(directory: Path, wall_time: float) -> str:
+    shown = recalled(directory).has_session
+    log = LogWriter(attempt_paths(directory)[-1], again=True, session_shown=shown, strict=True)
+    log.close(Ended(wall_time=wall_time, status="KILLED"))
+    return f"ended as KILLED at {shown_time(wall_time)}"

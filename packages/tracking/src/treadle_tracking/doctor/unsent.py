@@ -1,0 +1,50 @@
+"""What the mirrors of a run lack."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from treadle_tracking.doctor.examination import Run
+from treadle_tracking.doctor.finding import Finding
+from treadle_tracking.masking import HIDDEN
+from treadle_tracking.mirrors.errors import MirrorStateDamaged
+from treadle_tracking.mirrors.remainder import entries_left
+from treadle_tracking.mirrors.state import load_every
+from treadle_tracking.shell import sync_command
+from treadle_tracking.syncing import sync
+
+__all__ = ["unsent_findings"]
+
+
+def unsent_findings(run: Run) -> Iterator[Finding]:
+    """What mirrors lack."""
+    try:
+        notes = load_every(run.directory)
+    except MirrorStateDamaged as error:
+        yield Finding(directory=run.directory, kind="mirror", sentence=str(error))
+        return
+    for sent in notes:
+        left = entries_left(run.directory, sent.position)
+        if left is None:
+            continue
+        have = "has" if left == "1 entry" else "have"
+        sentence = f"{left} {have} not reached {sent.uri}"
+        if HIDDEN in sent.uri:
+            command = sync_command(run.directory, to=sent.uri)
+            yield Finding(
+                directory=run.directory,
+                kind="unsent",
+                sentence=f"{sentence}, and its password is not kept: send them with {command}",
+            )
+        else:
+            yield Finding(
+                directory=run.directory,
+                kind="unsent",
+                sentence=sentence,
+                remedy="they are sent",
+                mend=partial(_send, run, sent.uri),
+            )
+
+
+def _send(run: Run, uri: str) -> str:
+    sync(run.directory, to=uri, timeout=run.sync_timeout)
+    return f"{uri} has everything"

@@ -1,0 +1,271 @@
+"""What tests of several modules share: an MLflow server in a thread of the test, which can be told to misbehave."""
+
+import json
+import re
+import ssl
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock, Thread
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # connections stay open
+    disable_nagle_algorithm = True  # the body of an answer would wait for 40 ms
+
+    def setup(self):
+        super().setup()
+        self.server.fake.connections += 1
+
+    def log_message(self, *arguments):
+        pass
+
+    def _serve(self):
+        length = int(self.headers.get("Content-Length", 0))
+        fake = self.server.fake
+        with fake.lock:
+            plan = fake.plans.pop(0) if fake.plans else None
+            if plan is not None and plan.early:
+                # The body is never read: whoever sends it finds the connection closed.
+                self.close_connection = True
+                self._answer(*plan.answer)
+                return
+            body = self.rfile.read(length)
+            fake.requests.append((self.command, self.path, body, dict(self.headers)))
+            if plan is not None and plan.hangs_up:
+                self.close_connection = True
+                if plan.is_done:
+                    fake.answer(self.command, self.path, body, self.headers)
+                return
+            if plan is not None and plan.answer is not None:
+                self._answer(*plan.answer)
+                return
+            self._answer(*fake.answer(self.command, self.path, body, self.headers))
+
+    do_GET = do_POST = do_PUT = _serve  # noqa: N815
+
+    def _answer(self, status, headers, body):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        # A caller that was killed is none of the server's errors.
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
+class _Plan:
+    """What becomes of one request, instead of an answer."""
+
+    def __init__(self, answer=None, *, early=False, hangs_up=False, is_done=False):
+        self.answer = answer
+        self.early = early
+        self.hangs_up = hangs_up
+        self.is_done = is_done
+
+
+class FakeMLflow:
+    """As much of MLflow's server as the mirror asks for, after mlflow 3.17's `server/handlers.py`."""
+
+    def __init__(self, context=None):
+        self.lock = Lock()
+        self.experiments = {}  # by name
+        self.runs = {}  # by identity
+        self.files = {}  # by path
+        self.requests = []
+        self.plans = []
+        self.connections = 0
+        self.prefix = ""
+        self.authorization = None
+        self.most_bytes = 10_000_000
+        self.artifact_root = "mlflow-artifacts:/"
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.fake = self
+        if context is not None:
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        scheme = "http" if context is None else "https"
+        self.port = self._server.server_address[1]
+        self.uri = f"{scheme}://127.0.0.1:{self.port}"
+        self._thread = Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        self._thread.start()
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def says(self, status, body="", **headers):
+        """Let the next request be answered so."""
+        headers.setdefault("Content_Type", "text/plain")
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        data = body if isinstance(body, bytes) else body.encode()
+        self.plans.append(_Plan((status, named, data)))
+
+    def goes_on(self):
+        """Let the next request be answered as usual."""
+        self.plans.append(_Plan())
+
+    def hangs_up(self, *, is_done=False):
+        """Let the next request go without an answer, though perhaps not without effect."""
+        self.plans.append(_Plan(hangs_up=True, is_done=is_done))
+
+    def refuses_early(self, status):
+        """Let the next request be answered before its body is read."""
+        self.plans.append(_Plan((status, {"Connection": "close"}, b"too large"), early=True))
+
+    def asked(self):
+        """What was asked for, in order."""
+        return [f"{method} {path.partition('?')[0]}" for method, path, *_ in self.requests]
+
+    def answer(self, method, path, body, headers):
+        if self.authorization not in (None, headers.get("Authorization")):
+            return 401, {"Content-Type": "text/html"}, b"<h1>You are not authenticated.</h1>"
+        if len(body) > self.most_bytes:
+            return 413, {"Content-Type": "text/html"}, b"<h1>413 Request Entity Too Large</h1>"
+        parts = urlsplit(path)
+        if not parts.path.startswith(f"{self.prefix}/api/2.0/"):
+            return 404, {"Content-Type": "text/html"}, b"<h1>Not Found</h1>"
+        endpoint = parts.path.removeprefix(f"{self.prefix}/api/2.0/")
+        if endpoint.startswith("mlflow-artifacts/artifacts/"):
+            self.files[unquote(endpoint.removeprefix("mlflow-artifacts/artifacts/"))] = body
+            return self._json({})
+        asked = json.loads(body) if body else parse_qs(parts.query)
+        return getattr(self, re.sub(r"\W", "_", endpoint.removeprefix("mlflow/")))(asked)
+
+    @staticmethod
+    def _json(value, status=200):
+        return status, {"Content-Type": "application/json"}, json.dumps(value).encode()
+
+    def _refused(self, status, code, message):
+        return self._json({"error_code": code, "message": message}, status)
+
+    def experiments_get_by_name(self, asked):
+        experiment = self.experiments.get(asked["experiment_name"][0])
+        if experiment is None:
+            return self._refused(404, "RESOURCE_DOES_NOT_EXIST", "no such experiment")
+        return self._json({"experiment": experiment})
+
+    def experiments_create(self, asked):
+        if asked["name"] in self.experiments:
+            return self._refused(400, "RESOURCE_ALREADY_EXISTS", "it is there")
+        identity = str(len(self.experiments) + 1)
+        self.experiments[asked["name"]] = {"experiment_id": identity, "lifecycle_stage": "active"}
+        return self._json({"experiment_id": identity})
+
+    def runs_search(self, asked):
+        # Nothing is filtered by tags: whoever asks compares them himself.
+        runs = [
+            run
+            for run in self.runs.values()
+            if run["info"]["experiment_id"] in asked["experiment_ids"]
+            and (asked["run_view_type"] == "ALL" or run["info"]["lifecycle_stage"] == "active")
+        ]
+        return self._json({"runs": [self._shown(run) for run in runs]})
+
+    @staticmethod
+    def _shown(run):
+        data = {
+            kind: [{"key": key, "value": value} for key, value in run["data"][kind].items()]
+            for kind in ("params", "tags")
+        }
+        return {"info": run["info"], "data": data}
+
+    def runs_create(self, asked):
+        identity = f"{len(self.runs):032x}"
+        info = {
+            "run_id": identity,
+            "experiment_id": asked["experiment_id"],
+            "run_name": asked["run_name"],
+            "start_time": asked["start_time"],
+            "status": "RUNNING",
+            "lifecycle_stage": "active",
+            "artifact_uri": f"{self.artifact_root}{asked['experiment_id']}/{identity}/artifacts",
+        }
+        tags = {tag["key"]: tag["value"] for tag in asked["tags"]}
+        self.runs[identity] = {
+            "info": info,
+            "data": {"params": {}, "tags": tags},
+            "points": set(),
+        }
+        return self._json({"run": self._shown(self.runs[identity])})
+
+    def runs_log_batch(self, asked):
+        run = self.runs[asked["run_id"]]
+        if run["info"]["lifecycle_stage"] == "deleted":
+            return self._refused(400, "INVALID_PARAMETER_VALUE", "The run must be active")
+        kinds = [asked[kind] for kind in ("params", "tags", "metrics")]
+        most = zip(kinds, (100, 100, 1000), strict=True)
+        if any(len(kind) > limit for kind, limit in most) or sum(map(len, kinds)) > 1000:
+            return self._refused(400, "INVALID_PARAMETER_VALUE", "too many")
+        for param in asked["params"]:
+            if run["data"]["params"].setdefault(param["key"], param["value"]) != param["value"]:
+                return self._refused(400, "INVALID_PARAMETER_VALUE", "changed parameter")
+        run["data"]["tags"] |= {tag["key"]: tag["value"] for tag in asked["tags"]}
+        run["points"] |= {
+            (point["key"], point["step"], point["timestamp"], point["value"])
+            for point in asked["metrics"]
+        }
+        return self._json({})
+
+    def runs_update(self, asked):
+        run = self.runs[asked.pop("run_id")]
+        run["info"] |= asked
+        return self._json({})
+
+    def runs_delete(self, asked):
+        self.runs[asked["run_id"]]["info"]["lifecycle_stage"] = "deleted"
+        return self._json({})
+
+    def runs_delete_tag(self, asked):
+        tags = self.runs[asked["run_id"]]["data"]["tags"]
+        if tags.pop(asked["key"], None) is None:
+            return self._refused(404, "RESOURCE_DOES_NOT_EXIST", "no such tag")
+        return self._json({})
+
+
+@pytest.fixture
+def plain_environment(monkeypatch, tmp_path):
+    """No variable of this machine's that says how servers are reached, and a home without credentials."""
+    for variable in (
+        *("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"),
+        *("MLFLOW_TRACKING_INSECURE_TLS", "MLFLOW_TRACKING_SERVER_CERT_PATH"),
+        *("MLFLOW_TRACKING_CLIENT_CERT_PATH", "MLFLOW_TRACKING_AUTH", "MLFLOW_TRACKING_AWS_SIGV4"),
+        *("MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_WORKSPACE", "MLFLOW_ALLOW_HTTP_REDIRECTS"),
+        *("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"),
+        *("REQUESTS_CA_BUNDLE", "no_proxy", "NO_PROXY"),
+    ):
+        monkeypatch.delenv(variable, raising=False)
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    return home
+
+
+@pytest.fixture
+def make_fake_mlflow(plain_environment):
+    """A function that starts a fake server; over TLS where a context is given."""
+    servers = []
+
+    def make(context: ssl.SSLContext | None = None):
+        servers.append(FakeMLflow(context))
+        return servers[-1]
+
+    yield make
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def fake_mlflow(make_fake_mlflow):
+    """A fake server over plain http."""
+    return make_fake_mlflow()
