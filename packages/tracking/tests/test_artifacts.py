@@ -6,8 +6,8 @@ from threading import Thread
 
 import pytest
 
-from treadle_tracking import artifacts
-from treadle_tracking.artifacts import PassedOver, Unwritten, keep, keep_bytes
+from treadle_tracking import artifacts, start_run
+from treadle_tracking.artifacts import PassedOver, Unwritten, checked_source, keep, keep_bytes
 from treadle_tracking.entries import Artifact
 from treadle_tracking.errors import ArtifactInTheWay, InvalidName, UnsupportedArtifact
 
@@ -358,3 +358,31 @@ def test_threads_keep_different_files_at_once(kept, tmp_path):
 
     assert {f"d/{index}": str(index).encode() for index in range(20)} == files(kept.directory)
     assert 20 == len(kept.known)
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        ("", "'' names nothing"),
+        (None, "None (NoneType) is no path"),
+        (5, "5 (int) is no path"),
+        (b"", "b'' (bytes) is no path"),
+        ("a\0b", "'a\\x00b' (str) is no path"),
+    ],
+)
+def test_what_names_nothing_is_not_the_current_directory(path, problem):
+    """An empty variable does not copy whatever is there."""
+    with pytest.raises(UnsupportedArtifact) as caught:
+        checked_source(path)
+
+    assert f"{problem}, and an artifact is a file or a folder" == str(caught.value)
+
+
+def test_a_run_keeps_nothing_of_an_empty_path(tmp_path, monkeypatch):
+    """What is in the current directory stays where it is."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "private.txt").write_text("mine")
+    with start_run("tensorboard:runs", name="a") as run, pytest.raises(UnsupportedArtifact):
+        run.artifact("")
+
+    assert [] == list((run.directory / "artifacts").iterdir())

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from treadle_tracking import attempts as attempts_module
-from treadle_tracking.attempts import beginning, cut, latest_before, next_attempt
+from treadle_tracking.attempts import beginning, cut, next_attempt
 from treadle_tracking.encoding import decoded
 from treadle_tracking.entries import (
     Artifact,
@@ -31,6 +31,7 @@ from treadle_tracking.log import (
     attempt_paths,
     read_entries,
 )
+from treadle_tracking.recalled import recalled
 from treadle_tracking.wire import records
 
 TAGS = Tags(wall_time=1.0, values={"a": "b"})
@@ -102,7 +103,7 @@ def test_what_is_behind_a_place_is_cut(tmp_path):
 
 def test_what_has_a_step_is_cut_from_that_step_on(tmp_path):
     """Whatever has the step or a later one goes, wherever it is; what has none stays, and so does where it went back."""
-    rewound = Rewound(wall_time=3.0, step=9, after=2.5)
+    rewound = Rewound(wall_time=3.0, began=3.0, step=9, after=2.5)
     artifact = Artifact(wall_time=2.0, path="a", size=1, sha256="")
     written(
         tmp_path,
@@ -225,7 +226,12 @@ def test_the_latest_time_is_that_of_earlier_attempts(tmp_path):
     """The attempt that asks has no part in it."""
     written(tmp_path, [started(), ENDED], [Tags(wall_time=11.0, values={})])
 
-    assert (9.0, 11.0, 0.0) == tuple(latest_before(tmp_path, number) for number in (1, 2, 0))
+    log = recalled(tmp_path)
+
+    assert 11.0 == log.latest
+    assert [9.0, 11.0, 0.0] == [
+        log.latest_before(attempt_path(tmp_path, number).name) for number in (1, 2, 0)
+    ]
 
 
 ENTRY = st.one_of(
@@ -234,7 +240,7 @@ ENTRY = st.one_of(
     st.just(TAGS),
     st.just(ENDED),
     st.builds(Committed, wall_time=st.just(2.0), step=st.integers(0, 5)),
-    st.builds(Rewound, wall_time=st.just(2.0), step=st.integers(0, 5)),
+    st.builds(Rewound, wall_time=st.just(2.0), began=st.just(2.0), step=st.integers(0, 5)),
 )
 LOGS = st.lists(st.lists(ENTRY, max_size=6), min_size=1, max_size=3)
 
@@ -356,3 +362,37 @@ def test_a_disk_without_room_leaves_the_log_as_it_was(tmp_path, monkeypatch):
     assert [started(), TAGS, started(1)] == read(tmp_path)
     assert [scalars(4), scalars(5)] * 2 == aside(tmp_path)
     assert [] == [path for path in Path(tmp_path).iterdir() if "unfinished" in path.name]
+
+
+def test_records_that_stay_are_not_decoded(tmp_path, monkeypatch):
+    """Going back in a long run takes as long as reading it: only what may go, or may be an end, is looked into."""
+    steps = [scalars(step) for step in (-5, 0, 1, 2, 3, 2**63 - 1)]
+    places = written(tmp_path, [started(), *steps, ENDED], [started(1)])
+    looked = []
+
+    def noted(data):
+        looked.append(decoded(data))
+        return looked[-1]
+
+    monkeypatch.setattr(attempts_module, "decoded", noted)
+    cut(tmp_path, 2, after=places[4])
+    beyond = [entry for entry in looked if isinstance(entry, Scalars)]
+    looked.clear()
+    cut(tmp_path, 2, step=2)
+
+    assert [] == beyond
+    assert [] == [entry for entry in looked if isinstance(entry, Scalars) and entry.step < 2]
+    assert [-5, 0, 1] == [entry.step for entry in read(tmp_path) if isinstance(entry, Scalars)]
+
+
+def test_records_beside_each_other_go_as_one_stretch(tmp_path, monkeypatch):
+    """However many there are, they are copied in pieces of a size that is the same for all."""
+    monkeypatch.setattr(attempts_module, "_CHUNK", 50)
+    steps = [scalars(step) for step in (0, 1, 5, 6, 7, 2, 3, 8, 9)]
+    written(tmp_path, [started(), *steps])
+    found = attempts_module._cut_of(attempt_path(tmp_path), None, 5)
+    cut(tmp_path, 1, step=5)
+
+    assert (1, 2) == (len(found.kept), len(found.gone))
+    assert [started(), *(scalars(step) for step in (0, 1, 2, 3))] == read(tmp_path)
+    assert [scalars(step) for step in (5, 6, 7, 8, 9)] == aside(tmp_path)

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -452,3 +453,100 @@ def test_what_may_not_be_read_is_said(public):
         f"  unreadable: cannot be read ({attempt_path(secret)}: Permission denied)\n"
         f"looked at 2 runs: something is wrong with 2\n"
     )
+
+
+def test_a_mirror_is_forgotten(root, capsys):
+    """It is taken away from the runs that have it, by its address; then it is no mirror of any."""
+    for run in (root / "digits" / "a", root / "letters" / "b"):
+        save_sent(run, Sent(uri="mlflow:http://127.0.0.1:9"))
+    save_sent(root / "digits" / "a", Sent(uri="mlflow:http://other"))
+
+    first = main(["sync", "runs", "--forget", "mlflow:http://127.0.0.1:9/"])
+    again = main(["sync", "runs", "--forget", "mlflow:http://127.0.0.1:9"])
+
+    assert (0, 2) == (first, again)
+    assert (
+        "mlflow:http://127.0.0.1:9/ is no mirror of 2 runs any more\n",
+        "treadle: 'mlflow:http://127.0.0.1:9' is a mirror of none of 2 runs\n",
+    ) == capsys.readouterr()
+    assert ["mlflow:http://other"] == [
+        sent.uri for run in ("digits/a", "letters/b") for sent in load_every(root / run)
+    ]
+
+
+def test_a_mirror_with_a_password_is_forgotten_by_its_address(root):
+    """As it was given, or as it is shown."""
+    save_sent(root / "digits" / "a", Sent(uri="mlflow:http://***@host"))
+
+    assert 0 == main(["sync", "runs", "--forget", "mlflow:http://me:secret@host"])
+    assert [] == load_every(root / "digits" / "a")
+
+
+def test_a_living_run_forgets_nothing(root, capsys):
+    """Its process would note the mirror again."""
+    run = root / "digits" / "a"
+    save_sent(run, Sent(uri="mlflow:http://host"))
+    ownership = Ownership(run)
+
+    code = main(["sync", "runs", "--forget", "mlflow:http://host"])
+
+    ownership.release()
+    assert 1 == code
+    assert "and its mirrors are forgotten only when it has ended" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["sync", ""], "'' names nothing; expected a run, or a directory that runs are below"),
+        (["doctor", ""], "'' names nothing; expected a run, or a directory that runs are below"),
+        (
+            ["doctor", "tensorboard:"],
+            "'' names nothing; expected a run, or a directory that runs are below",
+        ),
+        (["sync", "https://x"], "'https://x' is no directory: a mirror is named by --to"),
+        (
+            ["sync", "mlflow:http://x"],
+            "'mlflow:http://x' is no directory: a mirror is named by --to",
+        ),
+        (
+            ["sync", "runs", "--forget", "a", "--to", "b"],
+            "--forget stands alone: with --to or --rebuild runs are sent",
+        ),
+    ],
+)
+def test_what_names_no_directory_is_told(root, capsys, arguments, why):
+    """Nothing is taken for the current directory, and no address for a path."""
+    assert 2 == main(arguments)
+    assert ("", f"treadle: {why}\n") == capsys.readouterr()
+
+
+def test_a_directory_may_be_named_as_a_target(root, capsys):
+    """What was given to `start_run` is understood."""
+    assert 0 == main(["doctor", "tensorboard:runs"])
+    assert "looked at 2 runs: nothing is wrong\n" == capsys.readouterr().out
+
+
+def test_a_log_without_an_entry_is_no_run(root, fake_mlflow, capsys):
+    """It is not said to have arrived, and keeps no run from that."""
+    empty = root / "digits" / "empty"
+    empty.mkdir()
+    (empty / "events.out.tfevents.000000.treadle").write_bytes(b"abc")
+
+    every = main(["sync", "runs", "--to", f"mlflow:{fake_mlflow.uri}"])
+    alone = main(["sync", str(empty)])
+
+    assert (0, 2) == (every, alone)
+    assert (
+        "2 runs have arrived as a whole, 1 directory with a log without an entry\n",
+        f"treadle: {empty}: there is no run in it, only a log without an entry. Delete it if you like\n",
+    ) == capsys.readouterr()
+
+
+def test_the_version_is_told(capsys):
+    """As other programs tell it."""
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+
+    assert 0 == caught.value.code
+    assert f"treadle-tracking {version('treadle-tracking')}\n" == capsys.readouterr().out

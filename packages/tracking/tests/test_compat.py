@@ -270,7 +270,7 @@ def test_a_second_writer_has_a_directory_of_its_own(log_dir, capfd):
     assert [(1, {"loss": 2.0})] == points(f"{log_dir}-2")
     assert (log_dir, f"{log_dir}-2") == (first.log_dir, second.log_dir)
     assert re.fullmatch(
-        rf"treadle: the run in {log_dir} is being written by process {os.getpid()} on .*\. "
+        rf"treadle: the run in {log_dir} is being written by this process \(number {os.getpid()}\), .*\. "
         r"Meanwhile this writer has a directory of its own beside it\n",
         capfd.readouterr().err,
     )
@@ -695,3 +695,14 @@ def test_a_mirrored_writers_run_is_in_mlflow(log_dir):
     ]
     assert ({"lr": "0.1"}, {"lr": "0.2"}) == (run.data.params, trial.data.params)
     assert ({"acc": 0.6}, "second") == (trial.data.metrics, trial.info.run_name)
+
+
+@pytest.mark.parametrize("given", [5, b"runs", "a\0b"])
+def test_a_directory_that_is_none_is_named(given):
+    """Nothing of Python's own is raised."""
+    with pytest.raises(InvalidTarget) as caught:
+        SummaryWriter(given)
+
+    assert (
+        f"log_dir is {given!r} ({type(given).__name__}); expected the path of a directory"
+    ) == str(caught.value)

@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError, Thread
 
 import pytest
 
@@ -14,12 +16,15 @@ from treadle_tracking.errors import (
     InvalidChoice,
     InvalidTarget,
     NoSuchRun,
+    RunDirectoryError,
     RunExists,
     RunInUse,
     SeveralRuns,
 )
 from treadle_tracking.log import attempt_path, attempt_paths
+from treadle_tracking.mirrors.state import Sent, save_sent
 from treadle_tracking.ownership import is_alive
+from treadle_tracking.places import runs_below
 
 RUNS = "tensorboard:runs"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -363,3 +368,207 @@ def test_tags_of_the_start_replace_earlier_ones():
     ended(name="a", tags={"a": "2"}, resume="auto")
 
     assert {"a": "2", "b": "1"} == open_runs(RUNS)["a"].tags
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"uid": "u"}, RunExists),
+        ({"uid": "u", "resume": "auto"}, RunInUse),
+        ({"name": "n", "resume": "auto"}, RunInUse),
+    ],
+)
+def test_two_that_look_at_once_make_one_run(monkeypatch, arguments, error):
+    """Nobody makes a run between another one's look for it and its first entry; the loser is told so."""
+    both_have_looked, real, outcomes = Barrier(2), starting.find, []
+
+    def find(*given, **named):
+        found = real(*given, **named)
+        with suppress(BrokenBarrierError):
+            both_have_looked.wait(0.2)  # in vain, where one has to wait for the other
+        return found
+
+    def start():
+        try:
+            outcomes.append(start_run(RUNS, **arguments))
+        except (RunExists, RunInUse) as refused:
+            outcomes.append(refused)
+
+    monkeypatch.setattr(starting, "find", find)
+    threads = [Thread(target=start) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    runs = [one for one in outcomes if not isinstance(one, Exception)]
+    for run in runs:
+        run.close()
+
+    assert [error] == [type(one) for one in outcomes if isinstance(one, Exception)]
+    assert 1 == len(runs) == len(open_runs(RUNS))
+
+
+AT_ONCE = """
+import sys
+from treadle_tracking import start_run
+from treadle_tracking.errors import RunExists, RunInUse
+
+print("ready", flush=True)
+sys.stdin.readline()
+runs = []  # open until all have tried
+for number in range(10):
+    named = {"uid": f"u{number}"} if sys.argv[1] == "uid" else {"name": f"n{number}"}
+    try:
+        runs.append(start_run("tensorboard:runs", resume=sys.argv[2], **named))
+    except (RunExists, RunInUse) as refused:
+        print(type(refused).__name__)
+    else:
+        print("started")
+print("done", flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("by", "resume", "refused"),
+    [("uid", "never", "RunExists"), ("uid", "auto", "RunInUse"), ("name", "auto", "RunInUse")],
+)
+def test_processes_that_start_at_once_make_one_run(by, resume, refused):
+    """Of several processes with the same uid or name one starts the run, ten times, and the others are refused."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", AT_ONCE, by, resume],
+            env=ENVIRONMENT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for process in processes:
+        process.stdout.readline()
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    outcomes = [[process.stdout.readline().strip() for _ in range(11)] for process in processes]
+    for process in processes:
+        process.communicate("end\n")
+
+    assert [sorted([refused] * 3 + ["started"])] * 10 == [
+        sorted(one) for one in list(zip(*outcomes, strict=True))[:10]
+    ]
+    assert 10 == len(open_runs(RUNS))
+
+
+def test_looking_makes_no_directory(root):
+    """With `must` there is nothing to make: a root that is not there stays so."""
+    with pytest.raises(NoSuchRun):
+        start_run(RUNS, uid="u", resume="must")
+
+    assert not root.exists()
+
+
+def test_a_root_that_cannot_be_made_is_told(root):
+    """A file in its way is named, as for any other run."""
+    root.touch()
+    with pytest.raises(RunDirectoryError) as caught:
+        start_run(RUNS, name="a", resume="auto")
+
+    assert (
+        f"{root}: no run directory can be made here: File exists ({root}). Name a directory that can be written to"
+    ) == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("uri", "target"),
+    [
+        ("mlflow:http://a", "mlflow:http://a"),
+        ("mlflow:http://***@a", "mlflow:http://USER:PASSWORD@a"),
+    ],
+)
+def test_a_mirror_that_is_left_out_is_told(capsys, monkeypatch, uri, target):
+    """A run that goes on without a mirror that it had says which one is behind, and what to give; with it, nothing."""
+
+    class Mirror:
+        def __init__(self):
+            self.uri = uri
+            self.identity = None
+
+        def open(self, started, directory):
+            self.identity = "r"
+
+        def send(self, entries):
+            pass
+
+        def close(self):
+            pass
+
+    run = ended(name="a")
+    save_sent(run.directory, Sent(uri=uri))
+    capsys.readouterr()
+    ended(name="a", resume="must")
+    without = capsys.readouterr().err
+    monkeypatch.setattr(starting, "_mirror", lambda _: Mirror())
+    start_run([RUNS, "mlflow:http://u:p@a"], name="a", resume="must").close()
+    goes_on = f"treadle: the run in {run.directory} goes on\n"
+    command = f"python -m treadle_tracking sync {run.directory} --to {target}"
+
+    assert (
+        f"{goes_on}treadle: {uri} had this run, and is behind from now on: add the target {target!r}, or send what it "
+        f"lacks later with: {command}\n"
+    ) == without
+    assert goes_on == capsys.readouterr().err
+
+
+def test_an_experiment_may_be_a_link(root, tmp_path):
+    """A folder of runs on another disk is as good as one below the root, for whoever goes on and whoever reads."""
+    elsewhere = tmp_path / "scratch" / "digits"
+    elsewhere.mkdir(parents=True)
+    root.mkdir(exist_ok=True)
+    (root / "digits").symlink_to(elsewhere)
+    (root / "again").symlink_to(root / "digits")
+    first = ended(name="a", uid="u", experiment="digits")
+    (elsewhere / "latest").symlink_to(first.directory)
+
+    again = [
+        ended(name="a", experiment="digits", resume="must"),
+        ended(uid="u", resume="must"),
+        ended(directory=root / "digits" / "latest", resume="must"),
+    ]
+
+    assert [first.directory.resolve()] * 3 == [run.directory.resolve() for run in again]
+    assert ["a"] == [run.name for run in open_runs(RUNS)]
+    assert [first.directory.resolve()] == [run.resolve() for run in runs_below(root).runs]
+
+
+def test_a_run_is_known_by_a_link_to_it(root):
+    """`latest`, say, is as good a name for it as its own directory."""
+    first = ended(name="a")
+    (root / "latest").symlink_to(first.directory)
+
+    assert first.directory.resolve() == ended(directory=root / "latest", resume="must").directory
+
+
+def test_a_run_is_no_root(root):
+    """Where a run is, no other is kept below it."""
+    run = ended(name="a")
+    with pytest.raises(InvalidTarget) as caught:
+        start_run(f"tensorboard:{run.directory}")
+
+    assert (
+        f"{run.directory} is itself a run, and no run can be kept below it. Name the directory that the runs were "
+        f"started with, or go on with this one: start_run(…, directory={str(run.directory)!r}, resume='must')"
+    ) == str(caught.value)
+
+
+def test_a_run_may_be_named_like_a_log(root):
+    """What the others of its experiment are read by is a file, and not a directory of that name."""
+    names = ["a", "events.out.tfevents.000000.treadle"]
+    for name in names:
+        ended(name=name)
+
+    assert names == sorted(run.name for run in open_runs(RUNS))
+    assert ended(name="a", resume="must").resumed
+    assert [root / "default" / name for name in names] == runs_below(root).runs

@@ -370,6 +370,33 @@ def test_artifacts_that_are_not_what_was_kept_are_told(ended):
     ] == said
 
 
+def test_an_artifact_of_an_attempt_that_was_abandoned_is_told(tmp_path):
+    """It took the place of what the log says was kept: nobody can mend that, and it is no reason for alarm."""
+    target = f"tensorboard:{tmp_path}"
+    source = tmp_path / "a.txt"
+    source.write_text("first")
+    with start_run(target, name="a") as run:
+        run.artifact(source)
+        state = run.state_dict()
+        run.log({"loss": 1.0}, step=1)
+        source.write_text("second one")
+        run.artifact(source)
+        run.load_state_dict(state)
+
+    outcomes = list(visit(run.directory, fix=False))
+
+    assert [
+        (
+            "artifact",
+            (
+                "the artifact 'a.txt' is the one of an attempt that was abandoned since, which took the place of what was "
+                "kept before: that is gone, until the run keeps it again"
+            ),
+            False,
+        )
+    ] == [(one.finding.kind, one.finding.sentence, one.is_left) for one in outcomes]
+
+
 def test_clocks_that_jumped_are_told(directory):
     """Times that go back between attempts, or are yet to come, are no problem that could be mended."""
     log = LogWriter(attempt_path(directory, 1))
@@ -433,7 +460,8 @@ def test_what_cannot_be_sent_stays_a_problem(ended):
 
     assert (
         f"24 entries have not reached mlflow:http://***@host, and its password is not kept: send them with "
-        f"python -m treadle_tracking sync {ended} --to mlflow:http://USER:PASSWORD@host"
+        f"python -m treadle_tracking sync {ended} --to mlflow:http://USER:PASSWORD@host; a mirror that is there by mistake "
+        f"is taken away with python -m treadle_tracking sync {ended} --forget 'mlflow:http://***@host'"
     ) == locked.finding.sentence
     assert (True, True) == (locked.is_left, down.is_left)
     assert down.failed.startswith(
@@ -639,3 +667,23 @@ def test_a_held_back_entry_counts_as_not_sent(directory, fake_mlflow):
     mended(directory)
     [run] = fake_mlflow.runs.values()
     assert ("KILLED", 21) == (run["info"]["status"], len(run["points"]))
+
+
+def test_beside_damage_what_is_missing_is_told(tmp_path):
+    """Damaged records hide nothing that is wrong whatever they say; an artifact behind them is looked for, too."""
+    directory = tmp_path / "runs" / "digits" / "a"
+    directory.mkdir(parents=True)
+    log = LogWriter(attempt_path(directory))
+    log.append(Started(wall_time=1000.0, uid="u", experiment="digits", name="a"))
+    begin = attempt_path(directory).stat().st_size
+    log.append(Scalars(wall_time=1001.0, step=1, values={"loss": 1.0}))
+    log.append(Artifact(wall_time=1002.0, path="a.txt", size=1, sha256=""))
+    log.close(Ended(wall_time=1003.0, status="FINISHED"))
+    with attempt_path(directory).open("rb+") as file:
+        file.seek(begin + 14)
+        file.write(b"\xff\xff\xff")
+
+    assert [
+        "params.json is missing",
+        "the artifact 'a.txt' is missing",
+    ] == [sentence for kind, sentence in found(directory) if kind != "damaged"]

@@ -16,6 +16,7 @@ class Sender:
         self.directory = directory
         self.answers = list(answers)
         self.wakes = 0
+        self.hurries = 0
         self.closings = []
 
     def start(self):
@@ -24,9 +25,12 @@ class Sender:
     def wake(self):
         self.wakes += 1
 
+    def hurry(self):
+        self.hurries += 1
+
     def close(self, timeout):
         *_, (last, _) = read_entries(self.directory)
-        self.closings.append((type(last) is Ended, timeout))
+        self.closings.append((type(last) is Ended, round(timeout)))
         answer = self.answers.pop(0) if self.answers else None
         if isinstance(answer, BaseException):
             raise answer
@@ -126,3 +130,36 @@ def test_a_mirror_that_was_not_waited_for_may_have_everything(tmp_path):
     run.close()
 
     assert ("sqlite:////1.db",) == run.mirrored
+
+
+def test_mirrors_share_one_wait(tmp_path, monkeypatch):
+    """All are told to hurry before the first is waited for, and what one takes is no longer there for the next."""
+    now = [100.0]
+    monkeypatch.setattr("treadle_tracking.run.monotonic", lambda: now[0])
+    told = []
+
+    class Slow(Sender):
+        def close(self, timeout):
+            told.append([sender.hurries for sender in senders])
+            now[0] += 40.0
+            return super().close(timeout)
+
+    senders = [Slow(tmp_path), Slow(tmp_path), Slow(tmp_path)]
+    with started(tmp_path, *senders):
+        pass
+
+    assert [[(True, 60)], [(True, 20)], [(True, 0)]] == [sender.closings for sender in senders]
+    assert [[1, 1, 1]] * 3 == told
+
+
+def test_ctrl_c_while_mirrors_are_told_to_hurry_gives_up_waiting(tmp_path):
+    """Wherever it comes, the run has ended, and each mirror is closed."""
+
+    class Interrupted(Sender):
+        def hurry(self):
+            raise KeyboardInterrupt
+
+    senders = [Interrupted(tmp_path), Sender(tmp_path)]
+    started(tmp_path, *senders).close()
+
+    assert [[(True, 0)], [(True, 0)]] == [sender.closings for sender in senders]

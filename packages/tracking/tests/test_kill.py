@@ -242,7 +242,7 @@ for number in range(1, 200):
 
         def is_cut(point):
             return any(
-                milliseconds(point.wall_time) < milliseconds(rewound.wall_time)
+                milliseconds(point.wall_time) < milliseconds(rewound.began)
                 and (
                     point.step >= rewound.step
                     if rewound.after is None

@@ -58,7 +58,7 @@ ENTRIES = st.one_of(
         named=st.booleans(),
         best=st.dictionaries(NAMES, st.sampled_from(["min", "max"]), max_size=2),
     ),
-    st.builds(Rewound, wall_time=TIMES, step=STEPS, after=st.none() | TIMES),
+    st.builds(Rewound, wall_time=TIMES, began=TIMES, step=STEPS, after=st.none() | TIMES),
     st.builds(Committed, wall_time=TIMES, step=STEPS),
     st.builds(
         Histogram,

@@ -39,6 +39,14 @@ _NAMES = st.text(st.characters(categories=["L", "N"], codec="ascii"), min_size=1
         ("https://host?token=a@b", "https://***"),
         ("https://u:p?token=x@host", "https://***"),
         ("sqlite:////me@work/a@b.db", "sqlite:////me@work/a@b.db"),
+        ("https://h/p#token=abc", "https://h/p#token=***"),
+        ("https://h/p?x=1#a=2;token=abc", "https://h/p?x=1#a=2;token=***"),
+        ("https://h/#/experiments/1?o=2", "https://h/#/experiments/1?o=2"),
+        ("http:/me:pw@h", "http:/***@h"),
+        ("https:/token@h/p", "https:/***@h/p"),
+        ("mlflow:postgresql:/me:pw@h/db", "mlflow:postgresql:/***@h/db"),
+        ("//me:pw@h", "//***@h"),
+        ("tensorboard:/data/me@home/runs", "tensorboard:/data/me@home/runs"),
     ],
 )
 def test_secrets_are_masked(uri, expected):

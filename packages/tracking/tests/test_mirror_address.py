@@ -101,3 +101,14 @@ def test_a_plugin_of_mlflows_is_known(monkeypatch):
     monkeypatch.setattr(address_module, "entry_points", lambda **_: ["a plugin"])
 
     assert Address("wandb://h", "wandb://h", False, False, None) == parse_address("wandb://h")
+
+
+@pytest.mark.parametrize("uri", ["mlflow.db", "/a/b.sqlite"])
+def test_a_database_without_its_kind_is_named_with_it(uri):
+    """It is no folder, and what is meant is plain."""
+    with pytest.raises(InvalidTarget) as caught:
+        parse_address(uri)
+
+    assert (
+        f"target 'mlflow:{uri}' names a file without saying what it is. Did you mean 'mlflow:sqlite:///{uri}'?"
+    ) == str(caught.value)

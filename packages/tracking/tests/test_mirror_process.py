@@ -8,6 +8,8 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from queue import SimpleQueue
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,6 +17,7 @@ from treadle_tracking import open_runs, start_run
 from treadle_tracking.attempts import cut
 from treadle_tracking.entries import Committed, Ended, Scalars, Started, Tags
 from treadle_tracking.log import LogWriter, attempt_path
+from treadle_tracking.mirrors import follower
 from treadle_tracking.mirrors.process import ProcessSender
 from treadle_tracking.mirrors.state import load_every
 
@@ -417,3 +420,48 @@ def test_the_program_that_trains_loads_no_client(tmp_path):
     )
 
     assert "True []\n" == done.stdout
+
+
+@pytest.mark.parametrize(("looks", "expected"), [(True, True), (False, False)])
+def test_a_process_that_waits_for_what_is_final_does_not_look(
+    directory, log, monkeypatch, looks, expected
+):
+    """It would read everything since the last commit, again and again: it is told instead."""
+    looked, woken = [], []
+    parents = iter([7, 7, 7, 7, 8])
+    monkeypatch.setattr(follower, "os", SimpleNamespace(getppid=lambda: next(parents)))
+    monkeypatch.setattr(follower, "SHORTEST_PAUSE", 0.0)
+    monkeypatch.setattr(follower, "LONGEST_PAUSE", 0.0)
+    monkeypatch.setattr(follower, "_lines", lambda _: SimpleQueue())
+    monkeypatch.setattr(follower, "_state", lambda _: looked.append(1) or looked[:])
+    sender = SimpleNamespace(wake=lambda: woken.append(1))
+
+    assert [] == list(follower._orders(None, 7, directory, sender, looks=looks))
+    assert (expected, expected) == (bool(looked), bool(woken))
+
+
+def test_a_process_is_told_what_is_final(started, log, fake_mlflow):
+    """What is woken for a commit sends up to it, and what comes after waits for the next."""
+    sender = started(when="committed")
+    until(lambda: fake_mlflow.runs)
+    logged(log, range(3))
+    log.append(Committed(wall_time=1010.0, step=3))
+    logged(log, range(3, 5))
+    sender.wake()
+    until(lambda: steps_at(fake_mlflow))
+    first = steps_at(fake_mlflow)
+    log.append(Committed(wall_time=1020.0, step=5))
+    sender.wake()
+    until(lambda: len(steps_at(fake_mlflow)) == 5)
+
+    assert [0, 1, 2] == first
+
+
+def test_a_process_that_is_told_to_hurry_ends_before_it_is_waited_for(started, log, fake_mlflow):
+    """`hurry` waits for nothing, and all that is left arrives meanwhile."""
+    sender = started()
+    logged(log, range(5))
+    sender.hurry()
+    sender._thread.join(60)
+
+    assert ([0, 1, 2, 3, 4], None) == (steps_at(fake_mlflow), sender.close(0))

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from treadle_tracking.attempts import cut
 from treadle_tracking.entries import Artifact, Scalars, Started
 from treadle_tracking.log import LogWriter, Position, attempt_path, read_entries
-from treadle_tracking.mirrors.remainder import rewound
+from treadle_tracking.mirrors.remainder import entries_left, rewound
 
 FILES = [f"events.out.tfevents.{attempt:06}.treadle" for attempt in range(3)]
 
@@ -47,3 +47,17 @@ def test_nothing_that_is_kept_is_missed(data, tmp_path_factory):
     has = [entry for entry, _ in entries[:count]]
     has += [entry for entry, _ in read_entries(directory, rewound(position, places))]
     assert [] == [entry for entry, _ in read_entries(directory) if entry not in has]
+
+
+def test_no_more_is_counted_than_anybody_reads(tmp_path, monkeypatch):
+    """Who waits for the end of a run does not wait for the number of what is left, too."""
+    monkeypatch.setattr("treadle_tracking.mirrors.remainder._COUNTED", 3)
+    log = LogWriter(attempt_path(tmp_path))
+    log.append(Started(wall_time=1.0, uid="u", experiment="e", name="n"))
+    said = []
+    for step in range(4):
+        said.append(entries_left(tmp_path, Position("", 0)))
+        log.append(Scalars(wall_time=1.0, step=step, values={"a": 1.0}))
+    log.close()
+
+    assert ["1 entry", "2 entries", "3 entries or more", "3 entries or more"] == said

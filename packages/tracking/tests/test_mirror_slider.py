@@ -47,6 +47,7 @@ def test_the_image_of_another_run_has_other_names():
     [
         ((20, 10), (256, 128)),
         ((10, 20), (128, 256)),
+        ((64, 64), (256, 256)),
         ((600, 600), (256, 256)),
         ((1, 900), (1, 256)),
     ],
@@ -71,3 +72,28 @@ def test_what_cannot_be_decoded_is_its_own_thumbnail():
 def test_a_huge_image_is_its_own_thumbnail():
     """An image that would take long to decode is not decoded."""
     assert b"no PNG" == thumbnail(evolve(IMAGE, width=10_000, height=10_000))
+
+
+@pytest.mark.parametrize("size", [(128, 1), (300, 200), (512, 512)])
+def test_an_image_that_can_be_seen_is_its_own_thumbnail(size):
+    """No copy of it is made that may be larger than it is."""
+    pillow = pytest.importorskip("PIL.Image", reason="needs the extra treadle-tracking[images]")
+    buffer = BytesIO()
+    pillow.new("RGB", size).save(buffer, "PNG")
+    image = evolve(IMAGE, png=buffer.getvalue(), width=size[0], height=size[1])
+
+    assert image.png == thumbnail(image)
+
+
+def test_a_small_image_is_not_smoothed():
+    """Its thumbnail has no color that it has not, and few bytes."""
+    pillow = pytest.importorskip("PIL.Image", reason="needs the extra treadle-tracking[images]")
+    picture = pillow.new("L", (8, 8))
+    picture.putdata([255 * ((x + x // 8) % 2) for x in range(64)])
+    buffer = BytesIO()
+    picture.save(buffer, "PNG")
+    image = evolve(IMAGE, png=buffer.getvalue(), width=8, height=8)
+
+    actual = pillow.open(BytesIO(thumbnail(image)))
+
+    assert {0, 255} == {color for _, color in actual.getcolors()}

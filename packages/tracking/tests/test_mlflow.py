@@ -62,7 +62,7 @@ ENTRIES = [
 EVERY_KIND = [
     *ENTRIES,
     evolve(STARTED, attempt=1, wall_time=1004.0),
-    Rewound(wall_time=1004.0, step=2, after=1001.75),
+    Rewound(wall_time=1004.0, began=1004.0, step=2, after=1001.75),
     Params(wall_time=1004.0, values={"lr": 1.0, "late": [1, 2]}),
     Scalars(wall_time=1005.0, step=2, values={"loss": 0.5}),
     Histogram(wall_time=1005.0, step=2, name="w", buckets=((0.0, 0.5, 2.0), (0.5, 1.0, 1.0))),
@@ -493,9 +493,16 @@ def test_long_names_fit_every_database(send, client, the_run):
     names = (run.info.run_name, client.get_experiment(run.info.experiment_id).name)
 
     assert [250, 250] == [len(name) for name in names]
-    assert all(
-        name.endswith("… [300 characters; the whole is in the run directory]") for name in names
-    )
+    assert all("… [300 characters; the whole is in the run directory] " in name for name in names)
+
+
+def test_long_names_of_one_beginning_stay_different(send, client):
+    """Two experiments whose names differ beyond what MLflow takes of them are two there."""
+    send(started=evolve(STARTED, experiment=f"{'e' * 300}1"))
+    send(started=evolve(STARTED, uid="u2", experiment=f"{'e' * 300}2"))
+
+    names = {one.name for one in client.search_experiments() if one.name.startswith("eee")}
+    assert (2, {250}) == (len(names), set(map(len, names)))
 
 
 def test_senders_that_open_at_once_make_one_run(database, directory, the_run):
@@ -801,7 +808,7 @@ def test_a_resumed_run_is_running_again(send, the_run):
 
     send(
         evolve(STARTED, attempt=1, wall_time=2000.0),
-        Rewound(wall_time=2000.0, step=2, after=1001.0014),
+        Rewound(wall_time=2001.0, began=2000.0, step=2, after=1001.0014),
     )
 
     run = the_run()
@@ -822,17 +829,19 @@ def test_points_of_an_abandoned_attempt_can_be_told(send, client, the_run):
         ]
 
     for after in (20.0, None):
-        send(*scalars(kept + abandoned), Rewound(wall_time=50.0, step=3, after=after))
+        rewound = Rewound(wall_time=70.0, began=50.0, step=3, after=after)
+        send(*scalars(kept + abandoned), rewound)
         send(*scalars(again))
 
         run = the_run()
-        [[start, last, first]] = json.loads(run.data.tags["treadle.attempts"])
+        rules = json.loads(run.data.tags["treadle.attempts"])
         points = sorted(
             (point.step, point.value)
             for point in client.get_metric_history(run.info.run_id, "loss")
-            if not (
-                point.timestamp < start
+            if not any(
+                point.timestamp < began
                 and (point.step >= first if last is None else point.timestamp > last)
+                for began, last, first in rules
             )
         )
 

@@ -1,6 +1,7 @@
 """MLflow as a mirror over plain http, against a server that can be told to misbehave."""
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -66,7 +67,7 @@ ENTRIES = [
     Function(wall_time=1002.0, name="augment", qualified_name="m:f", sha256="ab", path="f.py"),
     Ended(wall_time=1003.0, status="FAILED"),
     evolve(STARTED, attempt=1, wall_time=1004.0),
-    Rewound(wall_time=1004.0, step=5, after=1001.5),
+    Rewound(wall_time=1004.0, began=1004.0, step=5, after=1001.5),
     Committed(wall_time=1004.5, step=6),
     Params(wall_time=1005.0, values={"lr": 1.0, "late": True}),
     Ended(wall_time=1006.0, status="FINISHED"),
@@ -883,3 +884,104 @@ def test_a_big_file_has_longer_to_be_answered(fake_mlflow, opened, directory, mo
     opened().send([ENTRIES[8]])
 
     assert 2.0 == max(given)
+
+
+@pytest.mark.parametrize("body", ["{}", "[]", '{"experiment": 5}'])
+def test_json_of_somebody_else_is_named(fake_mlflow, body, tmp_path):
+    """A server that answers everything with JSON is no MLflow, whatever the JSON is."""
+    fake_mlflow.says(200, body, Content_Type="application/json")
+    with closing(MLflowMirror(fake_mlflow.uri)) as mirror, pytest.raises(NotMLflow) as caught:
+        mirror.open(STARTED, tmp_path)
+
+    assert (
+        f"mlflow:{fake_mlflow.uri} answers with JSON that MLflow does not write: this is not the address of an MLflow "
+        f"server, or a login page is before it. If MLflow is below a path there, that belongs to the address, as in "
+        f"'mlflow:https://HOST/PATH'"
+    ) == str(caught.value)
+
+
+def test_an_experiment_that_is_deleted_meanwhile_is_named(fake_mlflow, tmp_path):
+    """MLflow says only that the run must be active; the mirror finds out why it is not."""
+    mirror = MLflowMirror(fake_mlflow.uri)
+    mirror.open(STARTED, tmp_path)
+    fake_mlflow.experiments[STARTED.experiment]["lifecycle_stage"] = "deleted"
+    for run in fake_mlflow.runs.values():
+        run["info"]["lifecycle_stage"] = "deleted"
+
+    with closing(mirror), pytest.raises(ExperimentDeleted):
+        mirror.send([Scalars(wall_time=1.0, step=1, values={"loss": 1.0})])
+
+
+def test_a_run_that_is_deleted_meanwhile_is_named(fake_mlflow, tmp_path):
+    """Likewise."""
+    mirror = MLflowMirror(fake_mlflow.uri)
+    mirror.open(STARTED, tmp_path)
+    for run in fake_mlflow.runs.values():
+        run["info"]["lifecycle_stage"] = "deleted"
+
+    with closing(mirror), pytest.raises(RunDeleted):
+        mirror.send([Scalars(wall_time=1.0, step=1, values={"loss": 1.0})])
+
+
+def test_a_host_with_a_blank_in_it_is_refused_at_once(plain_environment):
+    """Not by a thread, later."""
+    with pytest.raises(InvalidTarget) as caught:
+        MLflowMirror("http://ho st")
+
+    assert (
+        "target 'mlflow:http://ho st' is no address of a server; expected mlflow:http://HOST:PORT/PATH"
+    ) == str(caught.value)
+
+
+@pytest.mark.slow
+def test_threads_a_forked_process_and_a_loaders_workers_make_one_run(fake_mlflow, tmp_path):
+    """Whoever else has the run, it is there once, with every point that the process of the run has logged."""
+    torch = pytest.importorskip("torch", reason="torch is no dependency of treadle-tracking")
+    script = """
+import os, sys, threading
+import torch
+from treadle_tracking import start_run
+
+class Numbers(torch.utils.data.Dataset):
+    def __init__(self, run):
+        self.run = run
+    def __len__(self):
+        return 8
+    def __getitem__(self, index):
+        self.run.log({"worker": 1.0}, step=index)
+        return index
+
+def work(number):
+    for step in range(100):
+        run.log({f"loss{number}": float(step)}, step=step)
+
+with start_run([f"tensorboard:{sys.argv[1]}", f"mlflow:{sys.argv[2]}"], name="a") as run:
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    loaded = list(torch.utils.data.DataLoader(Numbers(run), num_workers=2))
+    child = os.fork()
+    if child == 0:
+        run.log({"child": 1.0}, step=1)
+        run.close()
+        os._exit(0)
+    os.waitpid(child, 0)
+    for thread in threads:
+        thread.join()
+    print(len(loaded))
+"""
+    assert torch is not None
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script, str(tmp_path / "runs"), fake_mlflow.uri],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    [run] = fake_mlflow.runs.values()
+
+    assert "8\n" == done.stdout
+    assert {(f"loss{number}", step) for number in range(4) for step in range(100)} == {
+        (key, step) for key, step, _, _ in run["points"]
+    }
+    assert (400, "FINISHED") == (len(run["points"]), run["info"]["status"])

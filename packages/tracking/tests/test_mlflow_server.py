@@ -92,7 +92,7 @@ def entries():
         Params(wall_time=1002.5, values={"lr": 2, "late": True}),
         Ended(wall_time=1003.0, status="FAILED"),
         evolve(STARTED, attempt=1, wall_time=1004.0),
-        Rewound(wall_time=1004.5, step=5, after=1001.5),
+        Rewound(wall_time=1004.5, began=1004.5, step=5, after=1001.5),
         Committed(wall_time=1005.0, step=6),
         Ended(wall_time=1006.0, status="FINISHED"),
     ]

@@ -46,5 +46,6 @@ def test_tags_are_texts():
 
     assert {"note": ""} == checked_tags({"note": ""})
     assert (
-        "the value of tag 'seed' is 1; expected a text of at least one character that UTF-8 can write"
+        "the value of tag 'seed' is 1; expected a text of at least one character that UTF-8 can write. "
+        "Give str(…) of it"
     ) == str(caught.value)

@@ -43,9 +43,9 @@ def test_one_process_writes_a_run(tmp_path):
 
     assert alive
     assert (
-        f"the run in {tmp_path} is being written by process {os.getpid()} on {ownership_module.socket.gethostname()}, "
-        f"and one process at a time writes a run: close it there, with `run.close()` or by ending that process, or "
-        f"start another run"
+        f"the run in {tmp_path} is being written by this process (number {os.getpid()}), where it was started and not "
+        f"closed: close it, with `run.close()`, or start another run. Where no name for it is left, as after a notebook "
+        f"cell that raised, that exception has held it until this one came: call `gc.collect()`, and try again"
     ) == str(caught.value)
 
 

@@ -1,6 +1,10 @@
+import os
+import signal
+import subprocess
 import sys
 import threading
 import weakref
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -8,6 +12,7 @@ import pytest
 from treadle_tracking import open_runs, start_run
 from treadle_tracking.entries import Scalars
 from treadle_tracking.errors import InvalidTensor, InvalidValue
+from treadle_tracking.log import read_entries
 from treadle_tracking.pending import Pending, is_on_device
 from treadle_tracking.scalars import as_double, as_tensor
 
@@ -470,6 +475,53 @@ def test_a_run_waits_for_no_device(device, tmp_path, monkeypatch):
     assert ([], 1, 2) == (before, len(flushed), len(device.reads))
     assert (*((step, 10.0 - step) for step in range(10)), (10, 20.0)) == record.history("loss")
     assert tuple((step, 10.0 - step) for step in range(10)) == record.history("best/loss")
+
+
+def test_what_is_on_a_device_is_committed_with_the_rest(device, tmp_path, monkeypatch):
+    """Metrics that were logged before `commit` stand before it in the log, wherever they were."""
+    with start_run(f"tensorboard:{tmp_path}", name="a") as run:
+        monkeypatch.setattr(run._recorder._pulse, "nudge", lambda: None)
+        run.log({"loss": device(1.0)}, step=1)
+        run.commit(1)
+        run.log({"loss": device(2.0)}, step=2)
+    found = [entry for entry, _ in read_entries(run.directory)]
+
+    assert [("Scalars", 1), ("Committed", 1), ("Scalars", 2)] == [
+        (type(entry).__name__, entry.step) for entry in found if hasattr(entry, "step")
+    ]
+
+
+@pytest.mark.slow
+def test_a_kill_loses_what_was_not_fetched_and_nothing_else(tmp_path):
+    """Of metrics on a device, those up to the last flush survive `kill -9`, and the log is whole."""
+    script = """
+import os, signal, sys
+sys.path.insert(0, sys.argv[1])
+from test_pending import Device
+from treadle_tracking import start_run
+from treadle_tracking.pulse import Pulse
+Pulse.nudge = lambda pulse: None
+device = Device()
+run = start_run(f"tensorboard:{sys.argv[2]}", name="a")
+for step in range(5):
+    run.log({"loss": device(float(step))}, step=step)
+run.flush()
+run.log({"accuracy": 0.5}, step=5)
+for step in range(5, 9):
+    run.log({"loss": device(float(step))}, step=step)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(Path(__file__).parent), str(tmp_path / "runs")],
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    read = open_runs(f"tensorboard:{tmp_path / 'runs'}")["a"]
+
+    assert -signal.SIGKILL == done.returncode
+    assert ("UNFINISHED", None) == (read.status, read.damage)
+    assert tuple((step, float(step)) for step in range(5)) == read.history("loss")
+    assert ((5, 0.5),) == read.history("accuracy")
 
 
 def test_a_run_fetches_by_itself(device, tmp_path, monkeypatch):

@@ -115,7 +115,8 @@ def test_pil_images_are_images(pixels):
         (lambda np: np.array([[0.0, np.nan]]), "has values from nan to nan (float64)"),
         (lambda np: np.array([[-1, 3]]), "has values from -1 to 3 (int64)"),
         (lambda np: np.array([["x"]]), "is a ndarray of dtype <U1"),
-        (lambda np: "path.png", "is a str of dtype <U8"),
+        (lambda np: "path.png", "is 'path.png' (str)"),
+        (lambda np: None, "is None (NoneType)"),
         (lambda np: [[1], [2, 3]], "is a list without a shape"),
     ],
 )
@@ -235,3 +236,12 @@ def test_plotlys_own_figure_is_a_page(kaleido):
     assert b"<html>" in drawn.page
     assert b"https://cdn.plot.ly/plotly" in drawn.page
     assert len(drawn.page) < 50_000
+
+
+def test_what_is_no_image_asks_for_no_numpy(monkeypatch):
+    """Nobody installs numpy to be told that a file's name is no image."""
+    monkeypatch.setitem(__import__("sys").modules, "numpy", None)
+    with pytest.raises(UnsupportedImage) as caught:
+        picture("digit", "x.png")
+
+    assert f"image 'digit' is 'x.png' (str). {ADVICE}" == str(caught.value)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from treadle_tracking import start_run
-from treadle_tracking.errors import InvalidRank
+from treadle_tracking.errors import InvalidRank, NoDirectory
 from treadle_tracking.ranks import this_rank
 
 VARIABLES = [
@@ -162,6 +162,23 @@ def test_only_rank_0_records(environment, tmp_path):
     assert [] == list(tmp_path.iterdir())
     with start_run(f"tensorboard:{tmp_path / 'runs'}", rank=0) as run:
         assert run.recording
+
+
+def test_a_rank_that_records_nothing_says_why_it_has_no_directory(tmp_path):
+    """Not the target is the reason but the rank, and it is said what a training of its own is to give."""
+    run = start_run(f"tensorboard:{tmp_path / 'runs'}", rank=3)
+    messages = []
+    for place in ("directory", "root"):
+        with pytest.raises(NoDirectory) as caught:
+            getattr(run, place)
+        messages.append(str(caught.value))
+
+    why = (
+        "this run records nothing, so it has no directory: this process is rank 3, and rank 0 records. "
+        "Ask `run.recording` first, or, if this is a training of its own, say so: start_run(…, rank=0)"
+    )
+    assert [why, why] == messages
+    assert (False, {}) == (run.resumed, run.state_dict())
 
 
 @pytest.mark.slow

@@ -181,3 +181,13 @@ def test_a_number_is_no_name(root):
         open_runs("tensorboard:runs")[0]
 
     assert f"no run 0 in {root}. There is 'a'." == str(caught.value)
+
+
+def test_a_run_is_in_the_runs_by_name_by_uid_and_itself(root):
+    """What can be asked for is there, and so is what the runs are."""
+    start_run("tensorboard:runs", name="a", uid="u").close()
+    runs = open_runs("tensorboard:runs")
+
+    assert [True, True, True, False, False] == [
+        what in runs for what in ("a", "u", runs["a"], "b", 0)
+    ]

@@ -19,6 +19,7 @@ from treadle_tracking.ownership import Ownership
 from treadle_tracking.pulse import Pulse
 from treadle_tracking.recalled import recalled
 from treadle_tracking.recorder import Recorder
+from treadle_tracking.run import Run
 
 RUNS = "tensorboard:runs"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -221,7 +222,7 @@ def test_what_there_was_never_room_for_is_counted_at_the_end(monkeypatch, capsys
     assert 9 == run._recorder.lost
     assert (
         "treadle: 9 entries of the run 'a' could not be written and are lost\n"
-        == (capsys.readouterr().err.splitlines(keepends=True)[1])
+        == (capsys.readouterr().err.splitlines(keepends=True)[-1])
     )
     assert ("UNFINISHED", {}) == (open_runs(RUNS)["a"].status, open_runs(RUNS)["a"].metrics)
 
@@ -457,3 +458,87 @@ def test_what_is_recalled_is_what_goes_on(root):
         empty.latest,
         empty.has_session,
     )
+
+
+@pytest.mark.parametrize(
+    ("step", "is_told"),
+    [(2**31 - 1, False), (2**31, True), (-(2**31), False), (-(2**31) - 1, True)],
+)
+def test_a_step_that_tensorboard_cannot_show_is_told_once(capsys, tmp_path, step, is_told):
+    """Its HPARAMS page has 32 bits for a step; all is kept all the same."""
+    with start_run(f"tensorboard:{tmp_path}", name="n") as run:
+        run.log({"loss": 1.0}, step=step)
+        run.log({"loss": 2.0}, step=step)
+
+    assert ((step, 1.0), (step, 2.0)) == open_runs(f"tensorboard:{tmp_path}")["n"].history("loss")
+    assert (
+        f"treadle: the step {step} does not fit into 32 bits: all is kept, but TensorBoard's HPARAMS page fails for every "
+        f"run below the same directory. Count from a smaller number, such as the optimizer updates so far\n"
+        if is_told
+        else ""
+    ) == capsys.readouterr().err
+
+
+def test_an_interrupt_of_the_last_flush_loses_no_end(monkeypatch):
+    """A Ctrl-C while a device is waited for at the end ends the wait, and the log has its end."""
+    run = start_run(RUNS, name="a")
+    run.log({"loss": 1.0}, step=1)
+
+    def interrupted(recorder):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Recorder, "flush", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run.close()
+
+    assert isinstance(entries(run)[-1], Ended)
+    assert "FINISHED" == open_runs(RUNS)["a"].status
+
+
+def test_whatever_goes_wrong_with_a_flush_the_thread_that_flushes_lives(monkeypatch, capsys):
+    """It also says that the process lives: the error is said once, and it is tried again."""
+    flushes, flushed = [], Event()
+
+    def failing(recorder):
+        flushes.append(1)
+        if len(flushes) == 2:
+            flushed.set()
+        if len(flushes) <= 2:
+            raise ZeroDivisionError("of a device")
+
+    monkeypatch.setattr(Pulse, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(Recorder, "flush", failing)
+    with start_run(RUNS, name="a") as run:
+        run._recorder._pulse.nudge()
+
+        assert flushed.wait(60)
+    assert (
+        "treadle: metrics on a device could not be fetched, and it is tried again (ZeroDivisionError: of a device)\n"
+        == capsys.readouterr().err
+    )
+
+
+def test_the_last_step_there_is_can_be_gone_back_behind():
+    """The step after it would be none, and the run goes on all the same."""
+    with start_run(RUNS, name="a") as run:
+        run.log({"loss": 1.0}, step=2**63 - 1)
+        state = run.state_dict()
+        run.log({"loss": 2.0}, step=2**63 - 1)
+        run.load_state_dict(state)
+
+    assert ((2**63 - 1, 1.0),) == open_runs(RUNS)["a"].history("loss")
+    assert [2**63 - 1] == [entry.step for entry in entries(run) if isinstance(entry, Rewound)]
+
+
+def test_a_start_that_fails_at_a_function_leaves_no_run_open(root, monkeypatch):
+    """The run that was begun for it has failed, and nobody is in it."""
+
+    def failing(run, name, function):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Run, "function", failing)
+    with pytest.raises(KeyboardInterrupt):
+        start_run(RUNS, name="a", params={"f": full})
+
+    assert ["FAILED"] == [run.status for run in open_runs(RUNS)]

@@ -1,5 +1,6 @@
 """A run that goes on is the run that was never interrupted."""
 
+import io
 import itertools
 import json
 import os
@@ -14,16 +15,28 @@ from hypothesis import strategies as st
 from treadle_tracking import clock as clock_module
 from treadle_tracking import open_runs, start_run, starting
 from treadle_tracking.clock import milliseconds
-from treadle_tracking.encoding import decoded
-from treadle_tracking.entries import Committed, Rewound, Scalars, Started, Text
+from treadle_tracking.encoding import EntryEncoder, decoded
+from treadle_tracking.entries import (
+    Committed,
+    Histogram,
+    Image,
+    Rewound,
+    Scalars,
+    Started,
+    Table,
+    Text,
+)
 from treadle_tracking.errors import (
+    InvalidState,
     PlaceUnknown,
     RunDirectoryError,
     RunEnded,
     WrongRun,
 )
-from treadle_tracking.log import attempt_path, attempt_paths, read_entries
+from treadle_tracking.log import START, Position, attempt_path, attempt_paths, read_entries
 from treadle_tracking.mirrors import sender as sender_module
+from treadle_tracking.mirrors.remainder import last_final
+from treadle_tracking.protos import messages
 from treadle_tracking.wire import records
 
 RUNS = "tensorboard:runs"
@@ -45,6 +58,7 @@ def killed(run, torn=b""):
         file.write(torn)
     (run.directory / ".writer").unlink()
     run._termination.restore()
+    run._unclosed.detach()
 
 
 def recorded(directory):
@@ -111,10 +125,10 @@ def test_a_state_is_plain_and_of_this_run():
 
 
 @pytest.mark.parametrize(
-    "change", [{"file": None}, {"offset": "1"}, {"checksum": None}, {"checksum": 1}, {"file": "x"}]
+    "change", [{"checksum": 1}, {"file": "x"}, {"offset": -1}, {"offset": 2**70}]
 )
-def test_a_state_that_is_none_is_a_place_that_is_not_there(change):
-    """Whatever is wrong with a state, the log is not cut by it, and the run goes on."""
+def test_a_place_that_is_not_there_is_unknown(change):
+    """Whatever place a state names, the log is not cut by one that it has not, and the run goes on."""
     run = again()
     state = run.state_dict()
     run.log({"loss": 1.0}, step=1)
@@ -125,6 +139,43 @@ def test_a_state_that_is_none_is_a_place_that_is_not_there(change):
         run.log({"loss": 2.0}, step=2)
 
     assert ((1, 1.0), (2, 2.0)) == open_runs(RUNS)["u"].history("loss")
+
+
+STATE = {"uid": "u", "file": "f", "offset": 1, "checksum": 1}
+
+
+@pytest.mark.parametrize(
+    ("state", "shown"),
+    [
+        (5, "5 (int)"),
+        ("x", "'x' (str)"),
+        ([1], "[1] (list)"),
+        (None, "None (NoneType)"),
+        ({"step": 1, "model": {}, "run": STATE}, "a mapping of 'step', 'model', 'run'"),
+        (dict.fromkeys("abcdef"), "a mapping of 'a', 'b', 'c', 'd', 'e', …"),
+        (
+            {**STATE, "offset": "1"},
+            "a mapping of 'uid': 'u' (str), 'file': 'f' (str), 'offset': '1' (str), 'checksum': 1 (int)",
+        ),
+        ({"uid": "v"}, "a mapping of 'uid': 'v' (str)"),
+        (
+            {**STATE, "file": None},
+            "a mapping of 'uid': 'u' (str), 'file': None (NoneType), 'offset': 1 (int), 'checksum': 1 (int)",
+        ),
+    ],
+)
+def test_what_is_no_state_is_an_error(state, shown):
+    """What is none is named, and what a state is, before it is asked whose it is or where; the run goes on."""
+    with again() as run:
+        run.log({"loss": 1.0}, step=1)
+        with pytest.raises(InvalidState) as caught:
+            run.load_state_dict(state)
+
+    assert (
+        f"the state of the run is {shown}; expected what `run.state_dict()` gave: uid and file, which are texts, offset "
+        f"and checksum, which are integers. Of a checkpoint, give the part that it is: checkpoint['run']"
+    ) == str(caught.value)
+    assert ((1, 1.0),) == open_runs(RUNS)["u"].history("loss")
 
 
 def test_a_place_that_the_run_went_back_beyond_is_unknown():
@@ -229,28 +280,107 @@ def test_the_first_log_says_where_a_run_goes_on():
     )
 
 
-@pytest.mark.parametrize("kind", ["text", "image", "log"])
-def test_anything_with_a_step_says_where_a_run_goes_on(kind):
-    """An image or a text that comes first counts like a metric, and no later than what it replaces."""
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR\0\0\0\1\0\0\0\1" + b"\0" * 9
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        lambda run: run.text("config", "a", step=0),
+        lambda run: run.image("picture", PNG, step=2),
+        lambda run: run.histogram("weights", [1.0, 2.0], step=9),
+        lambda run: run.table("scores", {"a": [1]}),
+        lambda run: run.table("scores", {"a": [1]}, step=1),
+    ],
+    ids=["text", "image", "histogram", "table", "table of a step"],
+)
+def test_only_metrics_say_where_a_run_goes_on(before):
+    """What else is recorded first is kept, decides nothing, and is not taken for what was cut."""
     with again() as run:
         for step in (1, 2, 3):
             run.log({"loss": float(step)}, step=step)
         run.close("KILLED")
-    png = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR\0\0\0\1\0\0\0\1" + b"\0" * 9
     with again() as run:
-        if kind == "text":
-            run.text("note", "a", step=2)
-        elif kind == "image":
-            run.image("picture", png, step=2)
-        run.log({"loss": 0.5}, step=2)
+        before(run)
+        run.log({"loss": 0.5}, step=3)
     entries = [entry for entry, _ in read_entries(run.directory)]
-    rewound = next(entry for entry in entries if type(entry) is Rewound)
-    later = entries[entries.index(rewound) + 1 :]
+    (rewound,) = (entry for entry in entries if type(entry) is Rewound)
+    (began,) = (e.wall_time for e in entries if type(e) is Started and e.attempt == 1)
+    (shown,) = (entry for entry in entries if type(entry) in {Text, Image, Histogram, Table})
 
-    assert ((1, 1.0), (2, 0.5)) == open_runs(RUNS)["u"].history("loss")
-    assert (2 if kind != "log" else 1) == sum(hasattr(entry, "step") for entry in later)
-    assert 1 == sum(type(entry) is Rewound for entry in entries)
-    assert all(milliseconds(entry.wall_time) >= milliseconds(rewound.wall_time) for entry in later)
+    assert ((1, 1.0), (2, 2.0), (3, 0.5)) == open_runs(RUNS)["u"].history("loss")
+    assert began == rewound.began
+    assert milliseconds(shown.wall_time) >= milliseconds(began)
+    assert entries.index(shown) < entries.index(rewound)
+
+
+def test_what_came_before_the_first_metrics_goes_with_its_attempt():
+    """The next attempt cuts it like everything else of its step."""
+    with again() as run:
+        run.log({"loss": 1.0}, step=1)
+        run.close("KILLED")
+    with again() as run:
+        run.text("note", "before", step=1)
+        run.log({"loss": 0.5}, step=1)
+        run.close("KILLED")
+    with again() as run:
+        run.log({"loss": 0.25}, step=1)
+
+    assert [(1, {"loss": 0.25})] == recorded(run.directory)
+
+
+@pytest.mark.parametrize(
+    ("last", "gone"),
+    [(4, "1 entry of that step and later is"), (6, "3 entries of that step and later are")],
+)
+def test_what_a_first_log_cuts_is_said(capsys, last, gone):
+    """The number of the entries that went, and the file that has them; nothing is said where nothing went."""
+    with again() as run:
+        for step in range(1, last + 1):
+            run.log({"loss": float(step)}, step=step)
+        run.close("KILLED")
+    capsys.readouterr()
+    with again() as run:
+        run.log({"loss": 0.5}, step=4)
+        run.close("KILLED")
+    with again() as run:
+        run.log({"loss": 0.5}, step=5)
+    goes_on = f"treadle: the run in {run.directory} goes on\n"
+
+    assert (
+        f"{goes_on}treadle: the run goes on at step 4: {gone} replaced, and kept in "
+        f"{run.directory / 'abandoned' / '000001.records'}\n{goes_on}"
+    ) == capsys.readouterr().err
+
+
+def test_a_table_without_a_step_stays():
+    """A table that was given no step has none: it goes with no step, and waits for no commit."""
+    with again() as run:
+        run.table("scores", {"a": [1]})
+        state = run.state_dict()
+        place = Position(state["file"], state["offset"])
+        final = last_final(run.directory, START)
+        run.log({"loss": 1.0}, step=1)
+        run.rewind(0)
+    tables = [entry for entry, _ in read_entries(run.directory) if type(entry) is Table]
+
+    assert (place.file, place.offset) == (final.file, final.offset)
+    assert [None] == [table.step for table in tables]
+    assert ("scores",) == open_runs(RUNS)["u"].tables
+    assert {} == open_runs(RUNS)["u"].metrics
+
+
+@pytest.mark.parametrize(("first", "is_told"), [(0, True), (2, True), (3, False), (4, False)])
+def test_a_tensorboard_that_follows_is_told_unless_it_would_drop_too_much(first, is_told):
+    """A restart drops what has its step or a later one: what the same attempt has shown must not be of these."""
+    encoder = EntryEncoder()
+    encoder.record(Started(wall_time=1.0, uid="u", experiment="e", name="n", attempt=1))
+    encoder.record(Text(wall_time=1.0, step=first, name="note", text="a"))
+
+    record = encoder.record(Rewound(wall_time=2.0, began=1.0, step=3))
+
+    ((_, data),) = records(io.BytesIO(record), 0)
+    assert is_told == messages().event.FromString(data).HasField("session_log")
 
 
 @pytest.mark.parametrize("how", ["step", "place", "beginning"])
@@ -462,7 +592,7 @@ def is_cut(point, rewinds):
     """Whether a reader that has but a point and where the run went back leaves the point out."""
     _, step, time, _ = point
     for rewound in rewinds:
-        if time >= milliseconds(rewound.wall_time):
+        if time >= milliseconds(rewound.began):
             continue
         if step >= rewound.step if rewound.after is None else time > milliseconds(rewound.after):
             return True

@@ -468,6 +468,8 @@ with start_run('tensorboard:runs', experiment='e', name='x') as run:
     assert (
         f"treadle: {run.directory} cannot be written to (File too large); training goes on, entries are kept in memory as "
         f"far as that goes and written when there is room\n"
+        f"treadle: artifacts/vocabulary.json could not be kept in {run.directory} (File too large), and is lost, as is any "
+        f"later file that there is no room for; training goes on\n"
         f"treadle: 1 entry of the run 'x' could not be written and is lost\n"
     ) == done.stderr
     assert ("FINISHED", ((1, 1.0), (2, 2.0), (4, 4.0)), ()) == (
@@ -536,7 +538,7 @@ def test_an_unchosen_directory_is_told(root, capsys, monkeypatch):
         def __init__(self, *_):
             pass
 
-        start = wake = lambda self: None
+        start = wake = hurry = lambda self: None
 
         def close(self, timeout):
             return None

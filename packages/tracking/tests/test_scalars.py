@@ -1,3 +1,6 @@
+from decimal import Decimal
+from fractions import Fraction
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,3 +106,30 @@ def test_the_cause_is_kept():
         as_double("loss", Tensor(cause))
 
     assert cause is caught.value.__cause__
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [(Decimal("0.1"), 0.1), (Fraction(1, 3), 1 / 3), (Decimal("-Infinity"), float("-inf"))],
+)
+def test_an_exact_number_is_the_double_nearest_to_it(given, expected):
+    """Python's own numbers of other kinds are numbers."""
+    assert expected == as_double("loss", given)
+
+
+@pytest.mark.parametrize("given", [Decimal("1e999"), Fraction(10) ** 999, Decimal("sNaN")])
+def test_an_exact_number_that_no_double_is_near_to_is_an_error(given):
+    """It does not become infinite."""
+    with pytest.raises(InvalidValue):
+        as_double("loss", given)
+
+
+def test_a_masked_number_is_an_error():
+    """numpy gives 0.0 for what is masked, which nobody has measured."""
+    np = pytest.importorskip("numpy", reason="needs the extra treadle-tracking[images]")
+
+    for masked in (np.ma.masked, np.ma.array([1.0], mask=[True])):
+        with pytest.raises(InvalidValue):
+            as_double("loss", masked)
+
+    assert as_double("loss", np.ma.array([1.0], mask=[False])) == 1.0

@@ -1,5 +1,6 @@
 """The thread that follows a log."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -785,3 +786,22 @@ class _Hashable:
 
     def __eq__(self, other):
         return self.entry == getattr(other, "entry", other)
+
+
+def test_a_note_that_cannot_be_written_stops_no_mirror(log, tmp_path, monkeypatch, capsys):
+    """A disk that is full under the run directory does not keep what is in the log from the mirror."""
+    mirror = ListMirror()
+    sender = Sender(tmp_path, mirror)
+
+    def full(directory, sent):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sender_module, "save_sent", full)
+    log.append(scalars(1))
+    sender.start()
+    sender.hurry()
+    sender._thread.join(60)
+    sender.rewind({attempt_path(tmp_path).name: 0})
+
+    assert ([STARTED, scalars(1)], "") == (mirror.entries, capsys.readouterr().err)
+    assert 0 == sender._sent.position.offset

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -90,3 +91,42 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     )
 
     assert f"{code:d}\n" == done.stdout
+
+
+@pytest.mark.parametrize("by", ["destructor", "handler"])
+def test_a_sigterm_that_somebody_swallows_is_not_the_last(by, monkeypatch):
+    """Where the exception of the first went nowhere, the next one is raised."""
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
+
+    class Swallowing:
+        def __del__(self):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    termination = Termination()
+    if by == "destructor":
+        Swallowing()
+    else:
+        with suppress(BaseException):
+            os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(Terminated):
+        os.kill(os.getpid(), signal.SIGTERM)
+    termination.restore()
+
+    assert signal.SIG_DFL == signal.getsignal(signal.SIGTERM)
+
+
+def test_a_sigterm_that_somebody_keeps_is_the_last_for_a_minute(monkeypatch):
+    """An exception that is there still is being unwound, for as long as that may take, and no longer."""
+    now = [100.0]
+    monkeypatch.setattr("treadle_tracking.signals.monotonic", lambda: now[0])
+    termination = Termination()
+    with pytest.raises(Terminated) as kept:
+        os.kill(os.getpid(), signal.SIGTERM)
+    now[0] += 59.0
+    os.kill(os.getpid(), signal.SIGTERM)
+    now[0] += 2.0
+    with pytest.raises(Terminated) as next_one:
+        os.kill(os.getpid(), signal.SIGTERM)
+    termination.restore()
+
+    assert kept.value is not next_one.value

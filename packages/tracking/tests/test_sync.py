@@ -1,8 +1,10 @@
 """Sending what is left of a run."""
 
+import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,17 +13,19 @@ import pytest
 
 from treadle_tracking.attempts import cut
 from treadle_tracking.entries import Artifact, Committed, Ended, Params, Scalars, Started
-from treadle_tracking.errors import InvalidTarget, RunDirectoryError
+from treadle_tracking.errors import InvalidTarget, InvalidTimeout, RunDirectoryError
 from treadle_tracking.log import LogWriter, attempt_path
 from treadle_tracking.mirrors.errors import (
     NoMirror,
     NotReplaceable,
     PasswordNeeded,
     RunDeleted,
+    StillWritten,
     SyncIncomplete,
 )
 from treadle_tracking.mirrors.sender import Sender
 from treadle_tracking.mirrors.state import Sent, load_every, save_sent
+from treadle_tracking.ownership import Ownership
 from treadle_tracking.syncing import sync
 
 STARTED = Started(wall_time=1000.25, uid="u1", experiment="digits", name="baseline")
@@ -194,12 +198,85 @@ def test_what_does_not_arrive_is_an_error(directory, target, capsys):
 
     assert (
         f"23 entries of this run did not reach {target} in time ({why}); "
-        f"send the rest with: python -m treadle_tracking sync {directory}"
+        f"send the rest with: python -m treadle_tracking sync {directory} --to {target}"
     ) == str(caught.value)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_mirror_that_was_never_reached_is_not_remembered(directory, fake_mlflow):
+    """Whoever has mistyped an address is not reminded of it by every later `sync`; one that was reached stays."""
+    reached = f"mlflow:{fake_mlflow.uri}"
+    sync(directory, to=reached)
+    with pytest.raises(SyncIncomplete):
+        sync(directory, to="mlflow:http://127.0.0.1:9")
+
+    assert [reached] == [sent.uri for sent in load_every(directory)]
+
+
+def test_a_mirror_of_a_run_is_kept_though_it_was_never_reached(directory):
+    """What the run itself was started with is no slip of `to`."""
+    save_sent(directory, Sent(uri="mlflow:http://127.0.0.1:9"))
+    with pytest.raises(SyncIncomplete):
+        sync(directory, to="mlflow:http://127.0.0.1:9")
+
+    assert ["mlflow:http://127.0.0.1:9"] == [sent.uri for sent in load_every(directory)]
+
+
+@pytest.mark.parametrize("given", [None, 5, b"runs", "", "a\0b"])
+def test_what_is_no_directory_is_an_error(given):
+    """Nothing is taken for the current directory."""
+    with pytest.raises(InvalidTarget) as caught:
+        sync(given)
+
     assert (
-        f"treadle: {target} does not take the run ({why}); the run goes on in {directory}, "
-        f"and sending is tried again\n"
-    ) == capsys.readouterr().err
+        f"directory is {given!r} ({type(given).__name__}), which names nothing; "
+        f"expected the path of a run's directory"
+    ) == str(caught.value)
+
+
+@pytest.mark.parametrize("given", ["x", -1, float("nan"), float("inf"), True])
+def test_a_timeout_is_seconds(directory, given):
+    """A time that is none is refused before anything is sent."""
+    with pytest.raises(InvalidTimeout) as caught:
+        sync(directory, to="mlflow:http://127.0.0.1:9", timeout=given)
+
+    assert (
+        f"timeout is {given!r} ({type(given).__name__}); expected seconds from 0, or None for as long as it takes"
+    ) == str(caught.value)
+
+
+def test_a_log_without_an_entry_is_no_run(tmp_path):
+    """Three bytes have not arrived as a whole: there is nothing to send."""
+    (tmp_path / "events.out.tfevents.000000.treadle").write_bytes(b"abc")
+    with pytest.raises(RunDirectoryError) as caught:
+        sync(tmp_path, to="mlflow:http://127.0.0.1:9")
+
+    assert (
+        f"{tmp_path}: there is no run in it, only a log without an entry. Delete it if you like"
+    ) == str(caught.value)
+
+
+def test_a_run_that_is_written_is_not_made_anew(directory):
+    """Its own sender would be sending to what is deleted."""
+    ownership = Ownership(directory)
+    with pytest.raises(StillWritten) as caught:
+        sync(directory, to="mlflow:http://127.0.0.1:9", rebuild=True)
+    ownership.release()
+
+    assert (
+        f"the run in {directory} is being written by process {os.getpid()} on {socket.gethostname()}, and it is made "
+        f"anew at a mirror only when it has ended"
+    ) == str(caught.value)
+
+
+@pytest.mark.parametrize(("to", "why"), [("foo", "'foo' is no mirror."), (5, "to is 5 (int);")])
+def test_what_is_no_mirror_is_not_taken_for_a_directory(directory, to, why):
+    """No hint leads to what is refused next."""
+    with pytest.raises(InvalidTarget) as caught:
+        sync(directory, to=to)
+
+    assert str(caught.value).startswith(why)
+    assert "tensorboard" not in str(caught.value)
 
 
 def active_at(fake):

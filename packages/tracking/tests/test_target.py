@@ -352,3 +352,36 @@ def test_the_command_that_takes_the_old_runs_along_works(tmp_path, capfd):
     [run] = client.search_runs(["0"])
 
     assert {"loss": 0.5} == run.data.metrics
+
+
+@pytest.mark.parametrize(
+    ("target", "advice"),
+    [
+        ("wandb:x", "No backend of 'wandb:' is installed"),
+        ("jsonl:x", "No backend of 'jsonl:' is installed"),
+        ("s3://b/x", "No backend of 's3:' is installed"),
+        ("http://host:5000", "Did you mean 'mlflow:http://host:5000'?"),
+        ("sqlite:///a.db", "Did you mean 'mlflow:sqlite:///a.db'?"),
+        ("./runs:1", "Did you mean 'tensorboard:./runs:1'?"),
+        ("runs", "Did you mean 'tensorboard:runs'?"),
+    ],
+)
+def test_no_hint_leads_astray(target, advice):
+    """What is no path and no tracking URI is not made one."""
+    with pytest.raises(InvalidTarget) as caught:
+        parse_targets(target)
+
+    assert (
+        f"target {target!r} names no place that is known; expected 'tensorboard:DIR' or 'mlflow:URI'. {advice}"
+    ) == str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["s3://b/x", "gs://b/x", "hdfs://h/x"])
+def test_a_run_is_kept_on_this_machine(address):
+    """An address is not made a directory of that name."""
+    with pytest.raises(InvalidTarget) as caught:
+        parse_targets(f"tensorboard:{address}")
+
+    assert (
+        f"{address!r} is an address; a run is kept in a directory of this machine, as in 'tensorboard:runs'"
+    ) == str(caught.value)

@@ -7,7 +7,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from treadle_tracking import start_run
+from treadle_tracking import open_runs, start_run
+from treadle_tracking.compat import SummaryWriter
 
 pytestmark = pytest.mark.slow
 
@@ -240,3 +241,40 @@ def test_tensorboard_follows_a_run_as_it_goes_back(tensorboard, tmp_path):
         expected = [(step, 1.0 if step < 4 else 2.0) for step in range(1, 8)]
 
         assert eventually(lambda: points() == expected)
+
+
+@pytest.mark.parametrize("writer", ["compat", "torch"])
+def test_a_directory_below_a_run_is_a_group_of_its_metrics(tensorboard, tmp_path, writer):
+    """What a SummaryWriter records in `eval` below a run is in the run's row of HPARAMS, as a group of its own."""
+    if writer == "torch":
+        torch = pytest.importorskip("torch.utils.tensorboard", reason="needs torch and tensorboard")
+        summary_writer = torch.SummaryWriter
+    else:
+        summary_writer = SummaryWriter
+    target = f"tensorboard:{tmp_path / 'runs'}"
+    with start_run(target, experiment="digits", name="a", params={"lr": 0.1}) as run:
+        run.log({"loss": 0.5}, step=1)
+        with summary_writer(str(run.directory / "eval")) as evaluation:
+            evaluation.add_scalar("loss", 0.25, 1)
+
+    def read():
+        infos = tensorboard("plugin/hparams/experiment", {"experimentName": ""})["metricInfos"]
+        names = {(info["name"].get("group", ""), info["name"]["tag"]) for info in infos}
+        return names if len(names) == 2 else None
+
+    assert {("", "loss"), ("eval", "loss")} == eventually(read)
+    groups = tensorboard(
+        "plugin/hparams/session_groups",
+        {
+            "experimentName": "",
+            "startIndex": 0,
+            "sliceSize": 10,
+            "colParams": [],
+            "allowedStatuses": ["STATUS_SUCCESS"],
+        },
+    )["sessionGroups"]
+    assert [{("", 0.5), ("eval", 0.25)}] == [
+        {(value["name"].get("group", ""), value["value"]) for value in group["metricValues"]}
+        for group in groups
+    ]
+    assert ["a"] == [one.name for one in open_runs(target)]

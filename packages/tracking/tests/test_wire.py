@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from treadle_tracking.protos import messages
-from treadle_tracking.wire import FrameMismatch, ScalarEncoder, framed, records, varint
+from treadle_tracking.wire import (
+    FrameMismatch,
+    ScalarEncoder,
+    framed,
+    leading_step,
+    records,
+    varint,
+)
 
 DOUBLES = st.floats(allow_nan=False)
 STEPS = st.integers(min_value=-(2**63), max_value=2**63 - 1)
@@ -106,3 +113,10 @@ def test_a_new_name_every_step_does_not_fill_the_memory():
         encoder.encode(0.0, step, {f"name {step}": 1.0})
 
     assert len(encoder._heads) <= 4096
+
+
+@given(st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False))
+def test_the_step_of_scalars_is_at_their_beginning(step, wall_time):
+    """It is told without decoding the event; where an event does not begin so, nothing is."""
+    assert step == leading_step(ScalarEncoder().encode(wall_time, step, {"a": 1.0}))
+    assert [None] * 3 == [leading_step(data) for data in (b"", b"\x09", b"\x1a\x00")]

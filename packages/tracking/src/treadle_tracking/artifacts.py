@@ -15,9 +15,9 @@ from attrs import frozen
 from treadle_tracking.atomic import copy_file
 from treadle_tracking.directory import artifact_path
 from treadle_tracking.entries import Artifact
-from treadle_tracking.errors import ArtifactInTheWay, UnsupportedArtifact
+from treadle_tracking.errors import ArtifactInTheWay, UnsupportedArtifact, seen
 
-__all__ = ["Kept", "PassedOver", "Unwritten", "keep", "keep_bytes"]
+__all__ = ["Kept", "PassedOver", "Unwritten", "checked_source", "keep", "keep_bytes"]
 
 _CHUNK = 1 << 20  # bytes
 _TRIES = 3
@@ -50,6 +50,20 @@ Known = dict[str, tuple[int, str]]  # size and SHA-256 by path
 class _Found:
     source: Path
     path: PurePosixPath
+
+
+def checked_source(path: object) -> Path:
+    """The path of what is to be kept.
+
+    Raises:
+        UnsupportedArtifact: it is empty, which would be the current directory, or is no path.
+    """
+    text = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(text, str) or "\0" in text:
+        raise UnsupportedArtifact(seen(path), "is no path")
+    if not text:
+        raise UnsupportedArtifact(repr(text), "names nothing")
+    return Path(text)
 
 
 def keep(

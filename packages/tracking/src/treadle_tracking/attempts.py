@@ -10,14 +10,23 @@ from attrs import frozen
 
 from treadle_tracking.atomic import unfinished
 from treadle_tracking.encoding import decoded
-from treadle_tracking.entries import Ended, Entry, Params, Rewound, Started, Tags
+from treadle_tracking.entries import Artifact, Ended, Entry, Params, Rewound, Started, Tags
 from treadle_tracking.errors import CorruptRecord, PlaceUnknown
-from treadle_tracking.log import START, Position, attempt_path, attempt_paths, is_in, read_entries
-from treadle_tracking.wire import FrameMismatch, records
+from treadle_tracking.log import START, Position, attempt_paths, is_in, read_entries
+from treadle_tracking.wire import FrameMismatch, leading_step, records
 
-__all__ = ["ABANDONED", "beginning", "cut", "latest_before", "next_attempt"]
+__all__ = [
+    "ABANDONED",
+    "abandoned_artifacts",
+    "abandoned_path",
+    "beginning",
+    "cut",
+    "entries_in",
+    "next_attempt",
+]
 
 ABANDONED = "abandoned"  # not `tfevents`, which TensorBoard would read
+_CHUNK = 1 << 20  # bytes
 
 
 @frozen
@@ -26,9 +35,11 @@ class _Cut:
 
     path: Path
     same: int  # up to here the file stays as it is
-    kept: list[tuple[int, int]]  # begins and ends of records behind that
+    kept: list[tuple[int, int]]  # begins and ends of stretches of records behind that
     gone: list[tuple[int, int]]
     is_empty: bool  # whether nothing of ours is left in it
+    is_torn: bool  # whether its last record was cut short
+    has_place: bool  # whether the place behind which everything goes is in it
 
 
 def beginning(directory: Path) -> Position:
@@ -46,13 +57,29 @@ def beginning(directory: Path) -> Position:
     return place
 
 
-def latest_before(directory: Path, attempt: int) -> float:
-    """The latest time of what attempts before `attempt` have in the log, in seconds since the epoch; 0.0 for nothing."""
-    own = attempt_path(directory, attempt).name
-    return max(
-        (entry.wall_time for entry, place in read_entries(directory) if place.file < own),
-        default=0.0,
-    )
+def abandoned_path(directory: Path, attempt: int) -> Path:
+    """Where what `attempt` cuts out of the log is kept: whole records, framed as in the log."""
+    return directory / ABANDONED / f"{attempt:06}.records"
+
+
+def entries_in(path: Path) -> int:
+    """How many entries a file of records holds; none where there is no file."""
+    try:
+        with path.open("rb") as file:
+            return sum(1 for _ in _records(path, file))
+    except FileNotFoundError:
+        return 0
+
+
+def abandoned_artifacts(directory: Path) -> set[tuple[str, str]]:
+    """Path and SHA-256 of every artifact that was cut out of the log. Its file may be there still."""
+    found = set()
+    for path in (directory / ABANDONED).glob("*.records"):
+        with path.open("rb") as file, suppress(CorruptRecord):
+            for _, data in _records(path, file):
+                if isinstance(entry := decoded(data), Artifact):
+                    found.add((entry.path, entry.sha256))
+    return found
 
 
 def next_attempt(directory: Path) -> int:
@@ -62,12 +89,16 @@ def next_attempt(directory: Path) -> int:
     return max(numbers, default=-1) + 1
 
 
-def _is_cut(
-    name: str, end: int, entry: Entry | None, after: Position | None, step: int | None
-) -> bool:
-    if isinstance(entry, Ended):
+def _may_be_cut(data: bytes, step: int | None) -> bool:
+    """Whether that can be, as far as it can be told without decoding the event, which takes ten times as long."""
+    if b'"kind"' in data:  # JSON, as of an end
         return True
-    if after is not None and (name, end) > (after.file, after.offset):
+    its = None if step is None else leading_step(data)
+    return step is not None and (its is None or its >= step)
+
+
+def _is_cut(entry: Entry | None, step: int | None) -> bool:
+    if isinstance(entry, Ended):
         return True
     # Where an attempt went back tells a mirror of points that no file has any more.
     its = None if isinstance(entry, Rewound) else getattr(entry, "step", None)
@@ -97,11 +128,11 @@ def cut(
         OSError: the directory cannot be written to; where it is only full, the log is as before.
     """
     paths = [path for path in attempt_paths(directory) if int(path.name.split(".")[3]) < attempt]
-    if after not in (None, START) and not any(_has(path, after) for path in paths):
+    found = [_cut_of(path, after, step) for path in paths]
+    if after not in (None, START) and not any(one.has_place for one in found):
         raise PlaceUnknown(directory)
-    found = (_cut_of(path, after, step) for path in paths)
-    cuts = [one for one in found if one is not None]
-    _keep_aside(directory / ABANDONED / f"{attempt:06}.records", cuts)
+    cuts = [one for one in found if one.gone or one.is_torn]
+    _keep_aside(abandoned_path(directory, attempt), cuts)
     rewritten = {}
     try:
         for one in cuts:
@@ -123,14 +154,6 @@ def cut(
     return {one.path.name: one.same for one in cuts}
 
 
-def _has(path: Path, place: Position) -> bool:
-    """Whether `place` is between two records of this file, and what comes before it is what came before it then."""
-    if path.name != place.file or not is_in(path, place):
-        return False
-    with path.open("rb") as file:
-        return any(end == place.offset for end, _ in _records(path, file)) or place.offset == 0
-
-
 def _records(path: Path, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     try:
         yield from records(file, 0)
@@ -138,35 +161,52 @@ def _records(path: Path, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
         raise CorruptRecord(path, mismatch.args[0]) from None
 
 
-def _cut_of(path: Path, after: Position | None, step: int | None) -> _Cut | None:
-    """What is to be cut of a file; None for nothing."""
+def _cut_of(path: Path, after: Position | None, step: int | None) -> _Cut:
+    """What is to be cut of a file, if anything."""
     kept: list[tuple[int, int]] = []
     gone: list[tuple[int, int]] = []
     begin = same = 0
     is_empty = True
+    # Whether the file is up to there what it was then.
+    may_have_place = after is not None and path.name == after.file and is_in(path, after)
+    has_place = may_have_place and after is not None and after.offset == 0
     with path.open("rb") as file:
         for end, data in _records(path, file):
-            entry = decoded(data)
-            if _is_cut(path.name, end, entry, after, step):
-                gone.append((begin, end))
+            is_beyond = after is not None and (path.name, end) > (after.file, after.offset)
+            has_place |= may_have_place and after is not None and end == after.offset
+            if is_beyond or (_may_be_cut(data, step) and _is_cut(decoded(data), step)):
+                _add(gone, begin, end)
             else:
-                is_empty &= entry is None
+                is_empty = is_empty and decoded(data) is None
                 if gone:
-                    kept.append((begin, end))
+                    _add(kept, begin, end)
                 else:
                     same = end
             begin = end
-    is_torn = path.stat().st_size > begin
-    if not gone and not is_torn:
-        return None
-    return _Cut(path, same, kept, gone, is_empty)
+    return _Cut(
+        path=path,
+        same=same,
+        kept=kept,
+        gone=gone,
+        is_empty=is_empty,
+        is_torn=path.stat().st_size > begin,
+        has_place=has_place,
+    )
+
+
+def _add(stretches: list[tuple[int, int]], begin: int, end: int) -> None:
+    """Add a record to the last stretch, if it is next to it."""
+    if stretches and stretches[-1][1] == begin:
+        begin, _ = stretches.pop()
+    stretches.append((begin, end))
 
 
 def _pieces(path: Path, places: Iterable[tuple[int, int]]) -> Iterator[bytes]:
     with path.open("rb") as file:
         for begin, end in places:
             file.seek(begin)
-            yield file.read(end - begin)
+            for offset in range(begin, end, _CHUNK):
+                yield file.read(min(_CHUNK, end - offset))
 
 
 def _copy(one: _Cut, path: Path) -> None:

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from importlib.metadata import version
 from math import isfinite
 from pathlib import Path
 from typing import NoReturn
@@ -21,13 +22,14 @@ from treadle_tracking.doctor.report import as_json, as_text
 from treadle_tracking.doctor.visit import Outcome, old_file_store, reason, visit
 from treadle_tracking.errors import TrackingError
 from treadle_tracking.log import attempt_paths
+from treadle_tracking.masking import masked
 from treadle_tracking.mirrors.errors import NoMirror
 from treadle_tracking.mirrors.state import load_every
 from treadle_tracking.notices import say
 from treadle_tracking.places import runs_below
 from treadle_tracking.progress import Progress
-from treadle_tracking.syncing import checked_mirrors, sync
-from treadle_tracking.target import DEFAULT_DIRECTORY
+from treadle_tracking.syncing import RunEmpty, checked_mirrors, forget, sync
+from treadle_tracking.target import DEFAULT_DIRECTORY, is_target
 
 __all__ = ["main"]
 
@@ -58,6 +60,9 @@ def _seconds(text: str) -> float:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog=_PROGRAM, description="Look after runs in their directories.")
+    parser.add_argument(
+        "--version", action="version", version=f"treadle-tracking {version('treadle-tracking')}"
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     syncing = commands.add_parser(
         "sync",
@@ -73,7 +78,12 @@ def _parser() -> argparse.ArgumentParser:
         "--to",
         metavar="TARGET",
         help="a mirror, such as mlflow:sqlite:///mlflow.db or mlflow:http://HOST:5000, which becomes one of each run's "
-        "own; without it, every mirror that a run has had so far",
+        "own once it was reached; without it, every mirror that a run has had so far",
+    )
+    syncing.add_argument(
+        "--forget",
+        metavar="TARGET",
+        help="take this mirror away from each run, and send nothing; what is there stays there",
     )
     syncing.add_argument(
         "--rebuild",
@@ -150,6 +160,20 @@ class _Named:
     unreadable: list[OSError]
 
 
+def _directory(text: str) -> str:
+    """A directory as it was named, perhaps as the target of its runs."""
+    if not text:
+        raise _WrongCall("'' names nothing; expected a run, or a directory that runs are below")
+    scheme, _, rest = text.partition(":")
+    if Path(text).exists() or not is_target(text):
+        if "://" in text:
+            raise _WrongCall(f"{masked(text)!r} is no directory: a mirror is named by --to")
+        return text
+    if scheme != "tensorboard":
+        raise _WrongCall(f"{masked(text)!r} is no directory: a mirror is named by --to")
+    return _directory(rest)
+
+
 def _named(directories: Sequence[str]) -> _Named:
     runs: dict[Path, None] = {}
     unreadable: list[OSError] = []
@@ -168,13 +192,35 @@ def _say_unreadable(errors: Sequence[OSError]) -> None:
         say(f"{error.filename} cannot be read: {error.strerror}")
 
 
-def _sync(given: argparse.Namespace) -> int:
-    for uri in checked_mirrors(given.to) if given.to is not None else ():
-        mirror(uri)  # said once, and not of each run
-    named = _named(given.directories)
+def _forget(given: argparse.Namespace) -> int:
+    if given.to is not None or given.rebuild:
+        raise _WrongCall("--forget stands alone: with --to or --rebuild runs are sent")
+    named = _named([_directory(directory) for directory in given.directories])
     _say_unreadable(named.unreadable)
     code = LEFT if named.unreadable else FINE
-    sent, without = 0, 0
+    forgotten = 0
+    for run in named.runs:
+        try:
+            forgotten += forget(run, given.forget)
+        except (OSError, TrackingError) as error:
+            say(reason(error))
+            code = LEFT
+    shown = masked(given.forget)
+    if not forgotten and code == FINE:
+        raise _WrongCall(f"{shown!r} is a mirror of none of {counted(len(named.runs), 'run')}")
+    print(f"{shown} is no mirror of {counted(forgotten, 'run')} any more")  # noqa: T201
+    return code
+
+
+def _sync(given: argparse.Namespace) -> int:
+    if given.forget is not None:
+        return _forget(given)
+    for uri in checked_mirrors(given.to) if given.to is not None else ():
+        mirror(uri)  # said once, and not of each run
+    named = _named([_directory(directory) for directory in given.directories])
+    _say_unreadable(named.unreadable)
+    code = LEFT if named.unreadable else FINE
+    sent, without, empty = 0, 0, 0
     for number, run in enumerate(named.runs, 1):
         try:
             with Progress(lambda number=number, run=run: _how_far(run, number, len(named.runs))):  # type: ignore[misc]
@@ -183,6 +229,10 @@ def _sync(given: argparse.Namespace) -> int:
             if len(named.runs) == 1:
                 raise _WrongCall(str(error)) from None
             without += 1
+        except RunEmpty as error:
+            if len(named.runs) == 1:
+                raise _WrongCall(str(error)) from None
+            empty += 1
         except TrackingError as error:
             say(str(error))
             code = LEFT
@@ -191,16 +241,17 @@ def _sync(given: argparse.Namespace) -> int:
             code = LEFT
         else:
             sent += 1
-    if named.runs and without == len(named.runs):
+    if without and without + empty == len(named.runs):
         raise _WrongCall(
-            f"none of these {len(named.runs)} runs has a mirror. Say where they are to be sent: "
+            f"none of these {without} runs has a mirror. Say where they are to be sent: "
             f"--to mlflow:sqlite:///mlflow.db"
         )
-    print(_summary(sent, len(named.runs) - sent - without, without))  # noqa: T201
+    left = len(named.runs) - sent - without - empty
+    print(_summary(sent, left, without, empty))  # noqa: T201
     return code
 
 
-def _summary(sent: int, left: int, without: int) -> str:
+def _summary(sent: int, left: int, without: int, empty: int) -> str:
     have = "has" if sent == 1 else "have"
     parts = [f"{counted(sent, 'run')} {have} arrived as a whole"]
     if left:
@@ -209,6 +260,8 @@ def _summary(sent: int, left: int, without: int) -> str:
         parts.append(
             f"{without:,} without a mirror {'was' if without == 1 else 'were'} passed over"
         )
+    if empty:
+        parts.append(f"{counted(empty, 'directory', 'directories')} with a log without an entry")
     return ", ".join(parts)
 
 
@@ -225,7 +278,7 @@ def _how_far(run: Path, number: int, total: int) -> str:
 
 
 def _doctor(given: argparse.Namespace) -> int:
-    directories = given.directories or [DEFAULT_DIRECTORY]
+    directories = [_directory(text) for text in given.directories] or [DEFAULT_DIRECTORY]
     named = _named(directories)
     outcomes = [_unreadable(error) for error in named.unreadable]
     pruned: list[Pruned] = []

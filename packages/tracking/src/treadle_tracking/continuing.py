@@ -1,6 +1,6 @@
 """Which run `start_run` continues, decided once and from the directories alone."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -36,9 +36,19 @@ def known_run(directory: Path) -> Known | None:
     return Known(directory=directory, started=entry) if isinstance(entry, Started) else None
 
 
+def _experiments(root: Path) -> Iterable[Path]:
+    """The folders of a root, each once, though links may lead to it as well."""
+    folders = sorted(root.iterdir()) if root.is_dir() else []
+    folders.sort(key=Path.is_symlink)
+    found: dict[Path, Path] = {}
+    for folder in folders:
+        found.setdefault(folder.resolve(), folder)
+    return found.values()
+
+
 def _runs_below(folder: Path) -> Iterator[Known]:
-    # Links are not followed, as when runs are read: `latest`, say, is no second run.
-    if folder.is_dir() and not folder.is_symlink():
+    # As when runs are read: an experiment may be a link to another disk, but `latest`, say, is no second run.
+    if folder.is_dir() and not attempt_paths(folder):
         for directory in sorted(folder.iterdir()):
             if directory.is_symlink() or not directory.is_dir():
                 continue
@@ -86,8 +96,12 @@ def find(
     """
     if uid is not None:
         wanted = f"with the uid {uid!r}"
-        folders = sorted(root.iterdir()) if root.is_dir() else []
-        found = [run for folder in folders for run in _runs_below(folder) if run.started.uid == uid]
+        found = [
+            run
+            for folder in _experiments(root)
+            for run in _runs_below(folder)
+            if run.started.uid == uid
+        ]
         if resume == "never":
             if found:
                 raise RunExists(uid, found[0].directory)

@@ -59,22 +59,23 @@ class EntryEncoder:
         session_shown: Whether an earlier attempt has written an HParams session, of which TensorBoard keeps the first.
     """
 
-    __slots__ = ("_has_steps", "_scalars", "_session_shown", "_started")
+    __slots__ = ("_last_shown", "_scalars", "_session_shown", "_started")
 
     def __init__(self, *, session_shown: bool = False) -> None:
         self._scalars = ScalarEncoder()
         self._started: Started | None = None
         self._session_shown = session_shown
-        self._has_steps = (
-            False  # images and the like; they may come before the first numbers of an attempt
-        )
+        # The greatest step of images and the like, which may come before the first numbers of an attempt.
+        self._last_shown: int | None = None
 
     def record(self, entry: Entry) -> bytes:
         """The framed record of `entry`; that of a `Started` begins with the file's version."""
         if isinstance(entry, Scalars):
             return framed(self._scalars.encode(entry.wall_time, entry.step, entry.values))
         event = messages().event(wall_time=entry.wall_time)
-        self._has_steps |= isinstance(entry, Image | Text | Histogram | Table)
+        if isinstance(entry, Image | Text | Histogram | Table):
+            step = entry.step or 0
+            self._last_shown = step if self._last_shown is None else max(self._last_shown, step)
         if isinstance(entry, Image):
             size = (str(entry.width).encode(), str(entry.height).encode())
             _add_strings(event, entry, "images", [*size, entry.png], shape=[3])
@@ -105,8 +106,9 @@ class EntryEncoder:
                     event.session_log.status = _SESSION_LOG_START
             case Rewound():
                 event.step = entry.step
-                # Only a TensorBoard that follows the files needs to be told, and it would drop those, too.
-                if not self._has_steps:
+                # Only a TensorBoard that follows the files needs to be told, and from this step on it would drop what
+                # this attempt has shown, too.
+                if self._last_shown is None or self._last_shown < entry.step:
                     event.session_log.status = _SESSION_LOG_START
             case Params():
                 if not self._session_shown:
@@ -126,7 +128,7 @@ class EntryEncoder:
 
 
 def _add_value(event: Any, entry: Any, name: str, plugin_name: str) -> Any:
-    event.step = getattr(entry, "step", 0)
+    event.step = getattr(entry, "step", None) or 0
     value = event.summary.value.add(tag=name)
     value.metadata.plugin_data.plugin_name = plugin_name
     value.tensor.tensor_shape.SetInParent()

@@ -32,11 +32,12 @@ class Started:
 class Rewound:
     """Where a resumed run goes on: what earlier attempts recorded beyond that was cut out of the log.
 
-    One of two rules tells, of a point that somebody has already, whether it was cut. With `after`, it was if its time
-    is later; without, if its step is `step` or beyond. Points of this attempt are never concerned.
+    A point that somebody has already was cut if it is from before `began` and, with `after`, its time is later than
+    that; without, its step is `step` or beyond. What this attempt recorded before is never concerned.
     """
 
-    wall_time: float  # later than anything that was cut
+    wall_time: float
+    began: float  # as its attempt's `Started` has it, in a later millisecond than all that was cut
     step: int  # that of the first point to come, as far as that is known
     after: float | None = None  # the time of the last entry that was kept; 0.0 where none was
 
@@ -113,7 +114,7 @@ class Table:
     """A table, kept as the artifact `path` and described by the entry for it; `preview` is Markdown of its first rows."""
 
     wall_time: float
-    step: int
+    step: int | None  # None where it was recorded without one; TensorBoard shows it at 0
     name: str
     path: str
     preview: str = field(repr=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 
 __all__ = [
@@ -13,10 +14,12 @@ __all__ = [
     "InvalidMapping",
     "InvalidName",
     "InvalidRank",
+    "InvalidState",
     "InvalidStatus",
     "InvalidStep",
     "InvalidTarget",
     "InvalidTensor",
+    "InvalidTimeout",
     "InvalidValue",
     "MissingExtra",
     "NoDirectory",
@@ -49,14 +52,29 @@ def _suggestion(given: object, known: Iterable[str]) -> str:
         return f"Did you mean {close[0]!r}?"
     if not names:
         return "There is none."
-    shown = ", ".join(repr(name) for name in names[:10])
-    return f"There is {shown}{', …' if len(names) > 10 else ''}."
+    return f"There is {_some(repr(_cut(name)) for name in names)}."
+
+
+def _some(shown: Iterable[str]) -> str:
+    """The first ten of a list."""
+    ten = list(islice(shown, 11))
+    return ", ".join([*ten[:10], *(["…"] if len(ten) > 10 else [])])
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 80 else text[:79] + "…"
 
 
 def seen(given: object) -> str:
     """`given` as a message can show it."""
-    text = repr(given)
-    return f"{text if len(text) <= 80 else text[:79] + '…'} ({type(given).__name__})"
+    return f"{_shown(given)} ({type(given).__name__})"
+
+
+def _shown(given: object) -> str:
+    try:
+        return _cut(repr(given))
+    except Exception:  # noqa: BLE001  # whatever it is, the message is about something else
+        return "an object whose repr fails"
 
 
 class TrackingError(Exception):
@@ -88,9 +106,10 @@ class RunDirectoryError(TrackingError):
 class InvalidName(TrackingError):
     """A name that is empty, or that is no text."""
 
-    def __init__(self, kind: str, given: object) -> None:
+    def __init__(self, kind: str, given: object, advice: str | None = None) -> None:
         super().__init__(
-            f"{kind} is {given!r}; expected a text of at least one character that UTF-8 can write"
+            f"{kind} is {_shown(given)}; expected a text of at least one character that UTF-8 can write"
+            f"{'' if advice is None else f'. {advice}'}"
         )
 
 
@@ -105,7 +124,7 @@ class InvalidStatus(TrackingError):
     """A status with which no run ends."""
 
     def __init__(self, given: object) -> None:
-        super().__init__(f"a run ends as 'FINISHED', 'FAILED' or 'KILLED', not as {given!r}")
+        super().__init__(f"a run ends as 'FINISHED', 'FAILED' or 'KILLED', not as {_shown(given)}")
 
 
 class InvalidStep(TrackingError):
@@ -113,7 +132,7 @@ class InvalidStep(TrackingError):
 
     def __init__(self, given: object) -> None:
         super().__init__(
-            f"step is {given!r} ({type(given).__name__}); expected an integer from -2**63 to 2**63 - 1, "
+            f"step is {seen(given)}; expected an integer from -2**63 to 2**63 - 1, "
             f"such as the number of optimizer updates so far"
         )
 
@@ -165,11 +184,18 @@ class RunEnded(TrackingError):
 class NoDirectory(TrackingError):
     """The directory of a run that records nothing was asked for."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "this run records nothing, so it has no directory: it was started with start_run(None). "
-            "Ask `run.recording` first, or give it a target such as 'tensorboard:runs'"
-        )
+    def __init__(self, rank: int | None = None) -> None:
+        if rank is None:
+            why = (
+                "it was started with start_run(None). "
+                "Ask `run.recording` first, or give it a target such as 'tensorboard:runs'"
+            )
+        else:
+            why = (
+                f"this process is rank {rank}, and rank 0 records. "
+                f"Ask `run.recording` first, or, if this is a training of its own, say so: start_run(…, rank=0)"
+            )
+        super().__init__(f"this run records nothing, so it has no directory: {why}")
 
 
 class CorruptRecord(TrackingError):
@@ -188,14 +214,14 @@ class UnknownRun(TrackingError):
     """No run of this name or uid is there."""
 
     def __init__(self, given: str, root: Path, known: Iterable[str]) -> None:
-        super().__init__(f"no run {given!r} in {root}. {_suggestion(given, known)}")
+        super().__init__(f"no run {_shown(given)} in {root}. {_suggestion(given, known)}")
 
 
 class AmbiguousRun(TrackingError):
     """Several runs have this name, or this uid."""
 
     def __init__(self, given: str, directories: Sequence[Path]) -> None:
-        places = ", ".join(str(directory) for directory in directories)
+        places = _some(str(directory) for directory in directories)
         super().__init__(
             f"several runs are called {given!r}: {places}. Ask for one by a uid that it has alone, or read it by "
             f"itself: open_runs('tensorboard:{directories[0]}')"
@@ -214,7 +240,15 @@ class UnknownMetric(TrackingError):
 class RunInUse(TrackingError):
     """A run is to be written that a living process writes."""
 
-    def __init__(self, directory: Path, pid: int, host: str) -> None:
+    def __init__(self, directory: Path, pid: int, host: str, *, is_own: bool = False) -> None:
+        if is_own:
+            super().__init__(
+                f"the run in {directory} is being written by this process (number {pid}), where it was started and not "
+                f"closed: close it, with `run.close()`, or start another run. Where no name for it is left, as after a "
+                f"notebook cell that raised, that exception has held it until this one came: call `gc.collect()`, and "
+                f"try again"
+            )
+            return
         super().__init__(
             f"the run in {directory} is being written by process {pid} on {host}, and one process at a time writes a "
             f"run: close it there, with `run.close()` or by ending that process, or start another run"
@@ -238,6 +272,16 @@ class WrongRun(TrackingError):
         super().__init__(
             f"this state is that of the run with the uid {given!r}, and this run, {name!r}, has {uid!r}: load a "
             f"checkpoint of this run, or continue that one: start_run(…, uid={given!r}, resume='must')"
+        )
+
+
+class InvalidState(TrackingError):
+    """Something is loaded as the state of a run that is none."""
+
+    def __init__(self, shown: str) -> None:
+        super().__init__(
+            f"the state of the run is {shown}; expected what `run.state_dict()` gave: uid and file, which are texts, "
+            f"offset and checksum, which are integers. Of a checkpoint, give the part that it is: checkpoint['run']"
         )
 
 
@@ -265,7 +309,7 @@ class SeveralRuns(TrackingError):
     """Several runs could be the one to continue."""
 
     def __init__(self, wanted: str, directories: Sequence[Path]) -> None:
-        places = ", ".join(str(directory) for directory in directories)
+        places = _some(str(directory) for directory in directories)
         super().__init__(
             f"several runs {wanted} could be continued: {places}. Say which by its uid, or by its directory: "
             f"start_run(…, directory={str(directories[-1])!r}, resume='must')"
@@ -276,17 +320,30 @@ class RecordingFailed(TrackingError):
     """Something could not be written to the run directory, in a run that was started with `strict=True`."""
 
     def __init__(self, directory: Path, error: OSError) -> None:
+        # There is no room to wait for where the directory itself is gone.
+        otherwise = (
+            "say so once" if isinstance(error, FileNotFoundError) else "keep what it can in memory"
+        )
         super().__init__(
-            f"{directory} cannot be written to: {error.strerror or error}. Without `strict=True` the run would keep "
-            f"what it can in memory and go on"
+            f"{directory} cannot be written to: {error.strerror or error}. Without `strict=True` the run would "
+            f"{otherwise} and go on"
         )
 
 
 class InvalidChoice(TrackingError):
     """An argument that takes one of a few words was given another."""
 
-    def __init__(self, name: str, given: object, words: Sequence[str]) -> None:
+    def __init__(self, name: str, given: object, words: Sequence[object]) -> None:
         super().__init__(f"{name} is {seen(given)}; expected {' or '.join(map(repr, words))}")
+
+
+class InvalidTimeout(TrackingError):
+    """A time to wait that is none."""
+
+    def __init__(self, given: object) -> None:
+        super().__init__(
+            f"timeout is {seen(given)}; expected seconds from 0, or None for as long as it takes"
+        )
 
 
 class InvalidTensor(InvalidValue):
@@ -343,5 +400,5 @@ class UnsupportedFunction(TrackingError):
 class UnsupportedArtifact(TrackingError):
     """Something given as an artifact that is neither a file nor a folder."""
 
-    def __init__(self, path: Path, problem: str) -> None:
+    def __init__(self, path: object, problem: str) -> None:
         super().__init__(f"{path} {problem}, and an artifact is a file or a folder")

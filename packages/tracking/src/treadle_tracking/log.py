@@ -25,6 +25,7 @@ __all__ = [
     "is_in",
     "last_entry",
     "read_entries",
+    "read_records",
 ]
 
 # Bytes of entries that wait for room on the disk: hours of numbers, or a dozen images.
@@ -52,7 +53,9 @@ def attempt_path(directory: Path, attempt: int = 0) -> Path:
 
 def attempt_paths(directory: Path) -> list[Path]:
     """The event files of a run in the order in which they were written. Other writers' event files are none of it."""
-    return sorted(directory.glob("events.out.tfevents.*.treadle"))
+    # A run may be named like that, and then it is a directory.
+    found = directory.glob("events.out.tfevents.*.treadle")
+    return sorted(path for path in found if not path.is_dir())
 
 
 class LogClosed(Exception):
@@ -83,8 +86,10 @@ class LogWriter:
         "_path",
         "_strict",
         "_torn",
+        "_unreachable",
         "_waiting",
         "_waiting_bytes",
+        "gone",
         "lost",
         "trouble",
     )
@@ -103,6 +108,8 @@ class LogWriter:
         self._torn: int | None = None  # bytes of the file up to a part of a record
         self.trouble: OSError | None = None  # why entries wait
         self.lost = 0  # entries
+        self.gone: OSError | None = None  # why no reader finds the file, as of the last look
+        self._unreachable = 0  # entries written since, which are lost unless the file comes back
 
     @property
     def waiting(self) -> int:
@@ -141,6 +148,25 @@ class LogWriter:
             return Position(self._path.name, end, last_checksum(_tail(self._path, end)))
         return Position(self._path.name, end)
 
+    def look(self) -> OSError | None:
+        """Why no reader finds the file any more, as where its directory was deleted or moved; None where it is in place."""
+        with self._lock:
+            if self._descriptor >= 0:
+                self.gone = self._absence()
+                if self.gone is None:
+                    self._unreachable = 0
+            return self.gone
+
+    def _absence(self) -> OSError | None:
+        try:
+            if os.path.samestat(os.fstat(self._descriptor), self._path.stat()):
+                return None
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except OSError:  # a file server that does not answer has not lost the file
+            return self.gone
+        return FileNotFoundError(errno.ENOENT, "it was deleted or moved while the run goes on")
+
     def sync(self) -> None:
         """Have the operating system write the file to its device, as far as it can."""
         with self._lock:
@@ -170,11 +196,14 @@ class LogWriter:
                     self._write(self._encoder.record(last))
             finally:
                 self.lost += sum(not self._is_written(record) for record in self._waiting)
+                self.lost += self._unreachable
                 self._waiting.clear()
                 os.close(self._descriptor)
                 self._descriptor = -1
 
     def _write(self, record: bytes) -> None:
+        if self._strict and self.gone is not None:
+            raise self.gone
         if self._waiting:
             self._release()
         if not self._waiting and self._is_written(record):
@@ -208,6 +237,8 @@ class LogWriter:
             self.trouble = error
             return False
         self.trouble = None
+        if self.gone is not None:
+            self._unreachable += 1
         return True
 
 
@@ -221,6 +252,14 @@ def read_entries(directory: Path, position: Position = START) -> Iterator[tuple[
     Raises:
         CorruptRecord: the next record is damaged.
     """
+    for path, offset, data in read_records(directory, position):
+        entry = decoded(data)
+        if entry is not None:
+            yield entry, Position(path.name, offset, checksum(data))
+
+
+def read_records(directory: Path, position: Position = START) -> Iterator[tuple[Path, int, bytes]]:
+    """Records of the log as `read_entries` has entries, each with its file, and where the next one begins."""
     for path in attempt_paths(directory):
         if path.name < position.file:
             continue
@@ -232,9 +271,7 @@ def read_entries(directory: Path, position: Position = START) -> Iterator[tuple[
         with file:
             try:
                 for offset, data in records(file, begin):
-                    entry = decoded(data)
-                    if entry is not None:
-                        yield entry, Position(path.name, offset, checksum(data))
+                    yield path, offset, data
             except FrameMismatch as mismatch:
                 raise CorruptRecord(path, mismatch.args[0]) from None
 
@@ -261,5 +298,9 @@ def _tail(path: Path, end: int) -> bytes:
 
 def last_entry(directory: Path, position: Position = START) -> Entry | None:
     """The last complete entry of a run's log after `position`; None for none. Raises as `read_entries`."""
-    last = deque(read_entries(directory, position), maxlen=1)
-    return last[0][0] if last else None
+    # Each is read and checked, and only the last decoded, unless it is none of ours.
+    last = deque(read_records(directory, position), maxlen=1)
+    if not last or (entry := decoded(last[0][2])) is not None:
+        return entry if last else None
+    entries = deque(read_entries(directory, position), maxlen=1)
+    return entries[0][0] if entries else None

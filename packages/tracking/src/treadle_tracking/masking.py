@@ -8,8 +8,14 @@ __all__ = ["HIDDEN", "masked", "to_be_filled_in"]
 HIDDEN = "***"
 
 # As those read it who connect: up to the last `@` before a slash; SQLAlchemy takes a slash for a part of a password.
-_USER_INFO = re.compile(r"(?<=[^/]//)(?:[^/\s]+|(?<!http://)(?<!https://)[^/:@\s]*:[^@\s]*)(?=@)")
-_PARAMETER = re.compile(r"[?&;]([^?&;=\s]+)=([^&\s]+)")
+_USER_INFO = re.compile(
+    r"(?:(?<=[^/]//)|(?<=\A//))(?:[^/\s]+|(?<!http://)(?<!https://)[^/:@\s]*:[^@\s]*)(?=@)"
+    # With a slash too few.
+    r"|(?:(?<=http:/)|(?<=https:/))(?!/)[^/\s]+(?=@)"
+    r"|(?<=:/)(?!/)[^/:@\s]+:[^/@\s]+(?=@)"
+)
+# What is behind a `#` is sent nowhere, but shown. Each is looked at, also within the value of another.
+_PARAMETER = re.compile(r"[?&;#](?=([^?&;#=\s]+)=([^&\s]+))")
 # What drivers of databases, servers and clouds call it; `odbc_connect` has the whole of a connection in it.
 _SECRET_NAME = re.compile(
     r"passw|passphrase|pwd|token|secret|credential|signature|odbc_connect"
@@ -18,7 +24,7 @@ _SECRET_NAME = re.compile(
 
 
 def masked(uri: str) -> str:
-    """`uri` with `***` for the user and password in it, and for each parameter after `?` that is a secret by its name."""
+    """`uri` with `***` for the user and password in it, and for each parameter after `?` or `#` that is a secret by its name."""
     spans = [match.span() for match in _USER_INFO.finditer(uri)]
     spans += [
         match.span(2)

@@ -26,7 +26,9 @@ def checked_name(kind: str, name: object) -> str:
 
 def checked_text(kind: str, text: object) -> str:
     """`text`, which may be empty, likewise."""
-    return "" if text == "" else checked_name(kind, text)
+    if not isinstance(text, str):
+        raise InvalidName(kind, text, "Give str(…) of it")
+    return checked_name(kind, text) if text else ""
 
 
 def checked_tags(values: Mapping[str, str]) -> dict[str, str]:

@@ -120,7 +120,8 @@ class Ownership:
         with locked(directory):
             writer = writer_of(directory)
             if writer is not None and is_alive(directory):
-                raise RunInUse(directory, writer.pid, writer.host)
+                is_own = writer == Writer.this_process()
+                raise RunInUse(directory, writer.pid, writer.host, is_own=is_own)
             self._writer = Writer.this_process()
             write_file(self._path, json.dumps(asdict(self._writer)).encode())
 

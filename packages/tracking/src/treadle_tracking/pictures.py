@@ -1,13 +1,15 @@
 """Images and figures as PNG."""
 
+from collections.abc import Mapping
 from importlib.util import find_spec
 from io import BytesIO
+from os import PathLike
 from struct import Struct
 from typing import Any
 
 from attrs import field, frozen
 
-from treadle_tracking.errors import MissingExtra, UnsupportedImage
+from treadle_tracking.errors import MissingExtra, UnsupportedImage, seen
 
 __all__ = ["DrawnFigure", "Picture", "drawn_figure", "figure_picture", "picture"]
 
@@ -87,6 +89,8 @@ def picture(name: str, image: Any) -> Picture:
     """
     if isinstance(image, bytes | bytearray | memoryview):
         return _from_png(name, bytes(image))
+    if image is None or isinstance(image, str | PathLike | Mapping | int | float):
+        raise UnsupportedImage(name, f"is {seen(image)}", _ADVICE)
     buffer = BytesIO()
     # PIL's; its 32-bit numbers, which PNG does not have and PIL would cut to 8, are taken as an array.
     if hasattr(image, "getbands") and image.mode not in {"I", "F"}:

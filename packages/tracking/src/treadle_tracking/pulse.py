@@ -40,11 +40,19 @@ class Pulse:
         if not self._nudged.is_set():
             self._nudged.set()
 
-    def close(self) -> None:
-        """End the thread, and wait for it: a flush that is under way is finished."""
+    def close(self, timeout: float | None = None) -> bool:
+        """End the thread, and wait for it: a flush that is under way is finished.
+
+        Args:
+            timeout: Seconds to wait at most; None for as long as it takes.
+
+        Returns:
+            Whether it has ended.
+        """
         self._closing.set()
         self._nudged.set()
-        self._thread.join()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
 
     def _work(self) -> None:
         next_beat = monotonic() + self._beat_seconds

@@ -1,6 +1,5 @@
 """Runs read back from their directories."""
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -31,9 +30,10 @@ from treadle_tracking.errors import (
     UnknownMetric,
     UnknownRun,
 )
-from treadle_tracking.log import attempt_paths, read_entries
+from treadle_tracking.log import read_entries
 from treadle_tracking.ownership import is_alive
 from treadle_tracking.params import joined
+from treadle_tracking.places import found_below
 from treadle_tracking.target import masked, parse_targets
 
 __all__ = ["ReadStatus", "RunRecord", "Runs", "open_runs", "read_run"]
@@ -160,14 +160,6 @@ def read_run(directory: Path) -> RunRecord | None:
     )
 
 
-def _run_directories(root: Path) -> Iterator[Path]:
-    """Directories below `root` that hold a run's log; links are not followed, and runs hold no runs."""
-    for place, folders, _ in os.walk(root):
-        if attempt_paths(Path(place)):
-            folders.clear()
-            yield Path(place)
-
-
 @frozen
 class Runs:
     """The runs below a directory, the first started first."""
@@ -180,6 +172,12 @@ class Runs:
 
     def __len__(self) -> int:
         return len(self.records)
+
+    def __contains__(self, run: object) -> bool:
+        """Whether there is a run of this uid or name, or this very record."""
+        if isinstance(run, str):
+            return any(run in (record.uid, record.name) for record in self.records)
+        return run in self.records
 
     def __getitem__(self, name: str) -> RunRecord:
         """The run of this uid or, if there is none, of this name.
@@ -218,6 +216,6 @@ def open_runs(target: str) -> Runs:
         raise RunDirectoryError(
             root, "there is no such directory", "Name the one that the runs were started with"
         )
-    found = [run for directory in _run_directories(root) if (run := read_run(directory))]
+    found = [run for directory in found_below(root).runs if (run := read_run(directory))]
     found.sort(key=lambda run: (run.started, str(run.directory)))
     return Runs(root=root, records=tuple(found))

@@ -5,11 +5,15 @@ from pathlib import Path
 
 from attrs import define, field
 
+from treadle_tracking.encoding import decoded
 from treadle_tracking.entries import Artifact, Params, ParamValue, Scalars, Started
-from treadle_tracking.log import read_entries
+from treadle_tracking.log import read_entries, read_records
 from treadle_tracking.params import joined
 
-__all__ = ["Recalled", "recalled"]
+__all__ = ["Recalled", "has_session", "recalled"]
+
+
+_LAST_STEP = 2**63 - 1
 
 
 @define
@@ -24,9 +28,16 @@ class Recalled:
         factory=dict
     )  # least and greatest by metric, NaN aside
     next_step: int = 0  # after the last step of anything
-    latest: float = (
-        0.0  # seconds since the epoch: the latest time of an entry; 0.0 where there is none
-    )
+    latest_of: dict[str, float] = field(factory=dict)  # by file, as `latest`
+
+    @property
+    def latest(self) -> float:
+        """The latest time of an entry, in seconds since the epoch; 0.0 where there is none."""
+        return max(self.latest_of.values(), default=0.0)
+
+    def latest_before(self, file: str) -> float:
+        """Likewise, of the files before this one."""
+        return max((time for name, time in self.latest_of.items() if name < file), default=0.0)
 
 
 def _extend(extremes: dict[str, tuple[float, float]], entry: Scalars) -> None:
@@ -38,6 +49,11 @@ def _extend(extremes: dict[str, tuple[float, float]], entry: Scalars) -> None:
         )
 
 
+def has_session(directory: Path) -> bool:
+    """As `recalled` has it: most runs say so at their beginning. Raises likewise."""
+    return any(isinstance(entry, Params) for entry, _ in read_entries(directory))
+
+
 def recalled(directory: Path) -> Recalled:
     """Read the log of the run in `directory`.
 
@@ -45,8 +61,11 @@ def recalled(directory: Path) -> Recalled:
         CorruptRecord: it is damaged.
     """
     log = Recalled()
-    for entry, _ in read_entries(directory):
-        log.latest = max(log.latest, entry.wall_time)
+    for path, _, data in read_records(directory):
+        entry = decoded(data)
+        if entry is None:
+            continue
+        log.latest_of[path.name] = max(log.latest_of.get(path.name, 0.0), entry.wall_time)
         match entry:
             case Started():
                 log.started = log.started or entry
@@ -61,5 +80,5 @@ def recalled(directory: Path) -> Recalled:
                 pass
         step = getattr(entry, "step", None)
         if step is not None:
-            log.next_step = max(log.next_step, step + 1)
+            log.next_step = max(log.next_step, min(step + 1, _LAST_STEP))
     return log

@@ -10,7 +10,13 @@ from typing import Any
 
 from attrs import evolve
 
-from treadle_tracking.attempts import ABANDONED, beginning, cut, latest_before, next_attempt
+from treadle_tracking.attempts import (
+    abandoned_path,
+    beginning,
+    cut,
+    entries_in,
+    next_attempt,
+)
 from treadle_tracking.best import Best
 from treadle_tracking.clock import LogClock
 from treadle_tracking.entries import (
@@ -36,11 +42,13 @@ from treadle_tracking.ownership import BEAT_SECONDS, Ownership
 from treadle_tracking.params import joined
 from treadle_tracking.pending import Pending, is_on_device
 from treadle_tracking.pulse import Pulse
-from treadle_tracking.recalled import Recalled, recalled
+from treadle_tracking.recalled import Recalled, has_session, recalled
 from treadle_tracking.scalars import as_double
 
 __all__ = ["Recorder"]
 
+_INT32 = 2**31  # in the messages of TensorBoard's HPARAMS page a step is an int32
+_LETTING_GO = 5.0  # seconds
 _KNOWN_NAMES = 4096  # a new name every step must not fill the memory
 
 
@@ -54,7 +62,7 @@ class Recorder:
         ownership: Released at the end.
         strict: Whether what cannot be written is an error.
         given: The parameters with which this process starts the run, which it has wherever it goes back to.
-        repeats: Whether the first thing at a step that is recorded replaces what the log holds of that step and later.
+        repeats: Whether the first metrics that are recorded replace what the log holds of their step and later.
 
     Raises:
         OSError: the log cannot be opened.
@@ -85,6 +93,10 @@ class Recorder:
         self._names: set[str] = set()
         self._has_warned = False
         self._has_told_trouble = False
+        self._has_told_absence = False
+        self._has_told_wait = False
+        self._has_told_artifact = False
+        self._has_told_step = False
         self._has_steps = False  # of this attempt
         self._goes_on = before.started is not None
         self._repeats = self._goes_on and repeats
@@ -92,11 +104,12 @@ class Recorder:
         self._recall(before)
         self._given = dict(given or {})
         self._attempt = self._first_attempt = next_attempt(directory)
+        self._began = self.clock.now()
         self._process = os.getpid()
         self._log = self._opened(has_session=before.has_session)
         try:
             self._pulse = Pulse(
-                started.name, beat=ownership.beat, flush=self._flushed, beat_seconds=BEAT_SECONDS
+                started.name, beat=self._beat, flush=self._flushed, beat_seconds=BEAT_SECONDS
             )
         except BaseException:
             self._log.close()
@@ -115,7 +128,7 @@ class Recorder:
         path = attempt_path(self.directory, self._attempt)
         log = LogWriter(path, session_shown=has_session, strict=self._strict)
         try:
-            log.append(evolve(self._started, wall_time=self.clock.now(), attempt=self._attempt))
+            log.append(evolve(self._started, wall_time=self._began, attempt=self._attempt))
             if log.trouble is not None:
                 raise log.trouble  # noqa: TRY301
         except BaseException:
@@ -151,11 +164,10 @@ class Recorder:
             LogClosed: the run is closed.
             RecordingFailed: it cannot be written; only if strict.
         """
-        if isinstance(entry, Scalars | Image | Text | Histogram | Table):
-            if self._repeats:
-                self._before_step(entry.step)
-                entry = evolve(entry, wall_time=self.clock.now())  # later than where it went back
-            self._has_steps = True
+        if isinstance(entry, Scalars):
+            self._before_step(entry.step)
+        elif isinstance(entry, Image | Text | Histogram | Table):
+            self._has_steps |= entry.step is not None
         self._write(entry)
 
     def _write(self, entry: Entry) -> None:
@@ -185,12 +197,17 @@ class Recorder:
                 f"kept in memory as far as that goes and written when there is room"
             )
 
-    def lose(self, error: OSError) -> None:
-        """Count an artifact that could not be kept. Raises `RecordingFailed` instead if strict."""
+    def lose(self, error: OSError, file: str) -> None:
+        """Count a file that could not be kept, by its path in the run. Raises `RecordingFailed` instead if strict."""
         if self._strict:
             raise RecordingFailed(self.directory, error) from error
         self.lost += 1
-        self._warn(error)
+        if not self._has_told_artifact:
+            self._has_told_artifact = True
+            say(
+                f"{file} could not be kept in {self.directory} ({error.strerror or error}), and is lost, as is any later "
+                f"file that there is no room for; training goes on"
+            )
 
     def log(self, values: Mapping[str, Any], step: int) -> None:
         """Write one call's metrics, or keep them until they are fetched from their device. Raises as `Run.log`."""
@@ -224,6 +241,12 @@ class Recorder:
         self._names.add(checked)
 
     def _before_step(self, step: int) -> None:
+        if not -_INT32 <= step < _INT32 and not self._has_told_step:
+            self._has_told_step = True
+            say(
+                f"the step {step} does not fit into 32 bits: all is kept, but TensorBoard's HPARAMS page fails for every "
+                f"run below the same directory. Count from a smaller number, such as the optimizer updates so far"
+            )
         if self._repeats:
             # A run that goes on without a word about where: what it repeats, it replaces.
             with self._going_back:
@@ -253,17 +276,59 @@ class Recorder:
             self.flush()
         except RecordingFailed:
             return True  # it is raised at the next call that flushes
+        except Exception as error:  # noqa: BLE001  # the thread that calls this also says that the process lives
+            if not self._has_told_trouble:
+                self._has_told_trouble = True
+                say(
+                    f"metrics on a device could not be fetched, and it is tried again "
+                    f"({type(error).__name__}: {error})"
+                )
+            return True
         self._log.retry()
         return self._log.waiting > 0
 
     def flush(self) -> None:
         """Fetch what is on devices, and write it."""
         pending = self._pending
+        self._look()
         pending.deliver(self._write_scalars)
         if pending.trouble is not None and not self._has_told_trouble:
             self._has_told_trouble = True
             reason = str(pending.trouble).partition("\n")[0]
             say(f"metrics could not be fetched from their device, and are lost: {reason}")
+
+    def _beat(self) -> None:
+        self._ownership.beat()
+        with suppress(RecordingFailed):  # raised at the next call
+            self._look()
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the directory was deleted or moved, as of the last look at it."""
+        return self._log.gone is not None
+
+    def _look(self) -> None:
+        """Notice where the directory was deleted or moved. Raises `RecordingFailed` then if strict."""
+        error = self._log.look()
+        if error is None:
+            return
+        if self._strict:
+            raise RecordingFailed(self.directory, error) from error
+        if not self._has_told_absence:
+            self._has_told_absence = True
+            say(
+                f"{self.directory} is gone: {error.strerror}; training goes on, and what is recorded from now on is lost "
+                f"unless the directory is put back"
+            )
+
+    def _tell_of_waiting(self) -> None:
+        if (waiting := self._log.waiting) and not self._has_told_wait:
+            self._has_told_wait = True
+            entries = "1 entry waits" if waiting == 1 else f"{waiting} entries wait"
+            say(
+                f"{entries} for room in {self.directory}: a checkpoint that is taken now does not cover "
+                f"{'it' if waiting == 1 else 'them'}. Make room, and take another"
+            )
 
     def _flush_at_exit(self) -> None:
         if os.getpid() == self._process:  # a forked process has it all from the other one
@@ -273,6 +338,7 @@ class Recorder:
         """The place behind everything so far; what comes is in a later millisecond."""
         self.flush()
         place = self._log.position()
+        self._tell_of_waiting()
         self.clock.divide()
         return place
 
@@ -282,6 +348,7 @@ class Recorder:
         self._has_steps = True
         self._write(Committed(wall_time=self.clock.now(), step=step))
         self._log.sync()
+        self._tell_of_waiting()
         for sender in self._senders:
             sender.wake()
 
@@ -308,11 +375,13 @@ class Recorder:
                 return None
             if self._has_steps or here:
                 self.flush()
-                earlier, self._attempt = self._attempt, next_attempt(self.directory)
+                earlier = self._attempt, self._began
+                self.clock.divide()
+                self._attempt, self._began = next_attempt(self.directory), self.clock.now()
                 try:
-                    log = self._opened(has_session=recalled(self.directory).has_session)
+                    log = self._opened(has_session=has_session(self.directory))
                 except BaseException:
-                    self._attempt = earlier
+                    self._attempt, self._began = earlier
                     raise
                 # In this order: a thread that logs meanwhile finds one that is open.
                 ended, self._log = self._log, log
@@ -325,10 +394,13 @@ class Recorder:
         self, *, after: Position | None, step: int | None, unasked: bool = False
     ) -> dict[str, ParamValue]:
         """Cut what earlier attempts recorded beyond, and say so to whoever follows the log."""
-        if self._cut(after=after, step=step) and unasked:
+        aside = abandoned_path(self.directory, self._attempt)
+        before = entries_in(aside) if unasked else 0
+        if self._cut(after=after, step=step) and unasked and (gone := entries_in(aside) - before):
+            entries = "1 entry" if gone == 1 else f"{gone} entries"
             say(
-                f"the run goes on at step {step}: what was recorded of that step and later is replaced, and kept in "
-                f"{self.directory / ABANDONED}"
+                f"the run goes on at step {step}: {entries} of that step and later {'is' if gone == 1 else 'are'} "
+                f"replaced, and kept in {aside}"
             )
         log = recalled(self.directory)
         self._recall(log)
@@ -338,8 +410,11 @@ class Recorder:
         self._write(
             Rewound(
                 wall_time=self.clock.now(),
+                began=self._began,
                 step=log.next_step if step is None else step,
-                after=latest_before(self.directory, self._attempt) if after else None,
+                after=log.latest_before(attempt_path(self.directory, self._attempt).name)
+                if after
+                else None,
             )
         )
         self._repeats = False
@@ -364,6 +439,18 @@ class Recorder:
         with suppress(OSError):
             attempt_path(self.directory, self._attempt).unlink(missing_ok=True)
 
+    def let_go(self) -> None:
+        """Write what is pending, and let go of the directory without an end: the run can be gone on with."""
+        atexit.unregister(self._flush_at_exit)
+        try:
+            # Whoever is here may hold something that the thread waits for: then it is left to itself.
+            if self._pulse.close(_LETTING_GO):
+                with suppress(RecordingFailed):
+                    self.flush()
+        finally:
+            self._log.close()
+            self._ownership.release()
+
     def close(self, ended: Ended) -> None:
         """Write the end, and let go of the directory.
 
@@ -371,10 +458,12 @@ class Recorder:
             RecordingFailed: the end cannot be written; only if strict.
         """
         atexit.unregister(self._flush_at_exit)
-        self._pulse.close()
         try:
-            self.flush()
-            self._log.close(ended)
+            try:
+                self._pulse.close()
+                self.flush()
+            finally:
+                self._log.close(ended)  # also where a Ctrl-C stops the wait for a device
         except OSError as error:
             raise RecordingFailed(self.directory, error) from error
         finally:

@@ -6,7 +6,14 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from treadle_tracking.artifacts import Kept, PassedOver, Unwritten, keep, keep_bytes
+from treadle_tracking.artifacts import (
+    Kept,
+    PassedOver,
+    Unwritten,
+    checked_source,
+    keep,
+    keep_bytes,
+)
 from treadle_tracking.directory import ARTIFACTS, artifact_path
 from treadle_tracking.entries import Entry, Function, Histogram, Image, RunStatus, Table, Text
 from treadle_tracking.errors import NoDirectory, RunEnded
@@ -32,10 +39,19 @@ class Recordings:
         name: The run's.
         directory: Its own, or None where it records nothing.
         recorder: What writes its log, or None likewise.
+        rank: That of this process, where it is why nothing is recorded.
     """
 
-    def __init__(self, name: str, directory: Path | None, recorder: Recorder | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        directory: Path | None,
+        recorder: Recorder | None,
+        *,
+        rank: int | None = None,
+    ) -> None:
         self.name = name
+        self._rank = rank
         self._directory = directory
         self._recorder = recorder
         self._process = os.getpid()
@@ -45,9 +61,9 @@ class Recordings:
 
     @property
     def directory(self) -> Path:
-        """The run's own directory, absolute. Raises `NoDirectory` after `start_run(None)`."""
+        """The run's own directory, absolute. Raises `NoDirectory` after `start_run(None)`, and on a rank other than 0."""
         if self._directory is None:
-            raise NoDirectory
+            raise NoDirectory(self._rank)
         return self._directory
 
     def _recording(self) -> Recorder | None:
@@ -146,14 +162,15 @@ class Recordings:
                 recorder, Histogram(wall_time=now, step=as_step(step), name=name, buckets=counted)
             )
 
-    def table(self, name: str, table: Any, *, step: int = 0) -> None:
-        """Keep a table as the artifact `tables/<name>.json`, and show its first 100 rows as a text at a step.
+    def table(self, name: str, table: Any, *, step: int | None = None) -> None:
+        """Keep a table as the artifact `tables/<name>.json`, and show its first 100 rows as a text.
 
         Args:
             name: What it is; a later table of the same name and step replaces it. Of another step than 0 it is
                 `tables/<name>/<step>.json`.
             table: A pandas DataFrame, a list of records, or a mapping of columns.
-            step: As in `log`.
+            step: As in `log`, where it belongs to one. Without, it is never cut as one of a later step, and TensorBoard
+                shows it at 0.
 
         Raises:
             UnsupportedTable: it is none of these, or its columns differ in length.
@@ -162,7 +179,7 @@ class Recordings:
         """
         if recorder := self._recording():
             name = checked_name("the name of a table", name)
-            step = as_step(step)
+            step = None if step is None else as_step(step)
             written = written_table(name, table)
             path = f"tables/{name}/{step}.json" if step else f"tables/{name}.json"
             self._keep_bytes(recorder, written.data, path)
@@ -204,11 +221,11 @@ class Recordings:
 
         Raises:
             OSError: it cannot be read; of a folder, whatever else can be read is kept before.
-            UnsupportedArtifact: it is a pipe, a socket or a device.
+            UnsupportedArtifact: it is a pipe, a socket or a device, or is no path.
             ArtifactInTheWay: the name is another artifact's folder, or the other way round.
         """
         if recorder := self._recording():
-            source = Path(path)
+            source = checked_source(path)
             # Of `.` and `..` too the name is that of the folder.
             own = source.name if source.name not in ("", "..") else source.resolve().name
             name = checked_name("the name of an artifact", own if name is None else name)
@@ -261,7 +278,7 @@ class Recordings:
             for one in kept:
                 match one:
                     case Unwritten():
-                        recorder.lose(one.error)
+                        recorder.lose(one.error, f"artifacts/{one.path}")
                     case PassedOver():
                         self._say_once(f"artifacts of the run {self.name!r}: {one}")
                     case _:

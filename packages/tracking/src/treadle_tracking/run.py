@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
+from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,16 +19,18 @@ from treadle_tracking.entries import (
 )
 from treadle_tracking.errors import (
     InvalidMapping,
+    InvalidState,
     InvalidStatus,
     NoDirectory,
-    PlaceUnknown,
     RunDirectoryError,
     RunEnded,
     WrongRun,
+    seen,
 )
 from treadle_tracking.exact_json import dumps
 from treadle_tracking.log import LogClosed, Position
 from treadle_tracking.mirrors.base import Follower
+from treadle_tracking.mirrors.remainder import gone
 from treadle_tracking.names import checked_tags
 from treadle_tracking.notices import say
 from treadle_tracking.params import given_params, joined
@@ -35,12 +38,23 @@ from treadle_tracking.recorder import Recorder
 from treadle_tracking.recordings import Recordings
 from treadle_tracking.scalars import as_step
 from treadle_tracking.signals import Terminated, Termination
+from treadle_tracking.unclosed import Unclosed
 
 __all__ = ["Run"]
 
+_STATE = ("uid", "file", "offset", "checksum")
 _DRAIN_SECONDS = 60.0
 # A scheduler that sends SIGTERM kills soon after, often within 30 seconds.
 _DRAIN_SECONDS_TERMINATED = 10.0
+
+
+def _shown_state(state: Mapping[Any, Any]) -> str:
+    """A mapping by what is wrong in it; the rest of it may be of any size."""
+    if not any(part in state for part in _STATE):
+        names = [repr(name) for name in state]
+        return f"a mapping of {', '.join(names[:5])}{', …' if len(names) > 5 else ''}"
+    parts = (f"{part!r}: {seen(state[part])}" for part in _STATE if part in state)
+    return f"a mapping of {', '.join(parts)}"
 
 
 def _status_of(error: BaseException | None) -> RunStatus:
@@ -50,6 +64,31 @@ def _status_of(error: BaseException | None) -> RunStatus:
         return "FINISHED" if error.code in (None, 0) else "FAILED"
     # A generator that its reader leaves early, with a run inside, has not failed.
     return "FINISHED" if error is None or isinstance(error, GeneratorExit) else "FAILED"
+
+
+def _elsewhere(  # noqa: PLR0917
+    uid: str,
+    experiment: str,
+    name: str,
+    directory: Path | None,
+    root: Path | None,
+    mirrors: Sequence[str],
+    params: Mapping[str, ParamValue],
+    resumed: bool,  # noqa: FBT001
+    rank: int | None,
+) -> "Run":
+    """A run that was pickled, where it was unpickled."""
+    return Run(
+        uid=uid,
+        experiment=experiment,
+        name=name,
+        directory=directory,
+        root=root,
+        mirrors=mirrors,
+        params=params,
+        resumed=resumed,
+        rank=rank,
+    )
 
 
 class Run(Recordings):
@@ -62,7 +101,12 @@ class Run(Recordings):
     on; only metrics that are on a device follow within a second. A disk that is full or fails does not raise into the
     training loop, unless the run is strict: it is said once on stderr, entries wait in memory for room, and at the end
     it is said how many were lost. Methods may be called from any thread. In a forked process, such as a worker of a
-    data loader, they do nothing.
+    data loader, they do nothing; nor do those of a run that was pickled, wherever it is unpickled. `copy.copy` and
+    `copy.deepcopy` give the run itself.
+
+    A run that is closed neither by `with` nor by `close` is ended when the program is over: `FAILED` where an uncaught
+    exception has ended it, `KILLED` after Ctrl-C or SIGTERM, else `FINISHED`. If nothing refers to it before that, what
+    it has recorded is written, and it is left without an end, for `start_run` to go on with.
     """
 
     def __init__(
@@ -79,8 +123,10 @@ class Run(Recordings):
         termination: Termination | None = None,
         params: Mapping[str, ParamValue] | None = None,
         resumed: bool = False,
+        rank: int | None = None,
+        ends_itself: bool = True,
     ) -> None:
-        super().__init__(name, directory, recorder)
+        super().__init__(name, directory, recorder, rank=rank)
         self.uid = uid
         self.experiment = experiment
         self.mirrors = tuple(mirrors)  # their URIs, without passwords
@@ -91,17 +137,22 @@ class Run(Recordings):
         self._params = dict(params or {})
         self._resumed = resumed
         self._mirrored: tuple[str, ...] = ()
+        self._unclosed = (
+            Unclosed(self, recorder, self._senders, termination)
+            if recorder is not None and ends_itself
+            else None
+        )
 
     @property
     def recording(self) -> bool:
-        """Whether what is recorded goes anywhere: not after `start_run(None)`, nor in a forked process."""
+        """Whether what is recorded goes anywhere: not after `start_run(None)`, on a rank other than 0, nor in a forked process."""
         return self._recording() is not None
 
     @property
     def root(self) -> Path:
         """Where the directories of all runs are, which TensorBoard is given. Raises `NoDirectory` likewise."""
         if self._root is None:
-            raise NoDirectory
+            raise NoDirectory(self._rank)
         return self._root
 
     @property
@@ -123,7 +174,7 @@ class Run(Recordings):
 
     @property
     def resumed(self) -> bool:
-        """Whether the run was there before, and goes on: state may have to be loaded, or not, accordingly."""
+        """Whether the run was there before, and goes on; never on a rank that records nothing."""
         return self._resumed
 
     def log(self, values: Mapping[str, Any], *, step: int) -> None:
@@ -179,7 +230,7 @@ class Run(Recordings):
             try:
                 write_file(self.directory / PARAMS, dumps(self._params, indent=2) + b"\n")
             except OSError as error:
-                recorder.lose(error)
+                recorder.lose(error, PARAMS)
             self._append(recorder, Params(wall_time=recorder.clock.now(), values=added))
             for dotted, function in given.functions:
                 self.function(dotted, function)
@@ -227,16 +278,26 @@ class Run(Recordings):
         empty state, which is that of a run that recorded nothing.
 
         Raises:
+            InvalidState: it is no state of a run, such as a whole checkpoint.
             WrongRun: it is another run's.
             PlaceUnknown: the run has gone back to before that place since.
         """
-        if not (recorder := self._recording()) or not state:
+        if not (recorder := self._recording()):
             return
-        if state.get("uid") != self.uid:
-            raise WrongRun(state.get("uid"), self.uid, self.name)
-        file, offset, checksum = (state.get(part) for part in ("file", "offset", "checksum"))
-        if not (isinstance(file, str) and isinstance(offset, int) and isinstance(checksum, int)):
-            raise PlaceUnknown(self.directory)
+        if not isinstance(state, Mapping):
+            raise InvalidState(seen(state))
+        if not state:
+            return
+        uid, file, offset, checksum = (state.get(part) for part in _STATE)
+        if not (
+            isinstance(uid, str)
+            and isinstance(file, str)
+            and isinstance(offset, int)
+            and isinstance(checksum, int)
+        ):
+            raise InvalidState(_shown_state(state))
+        if uid != self.uid:
+            raise WrongRun(uid, self.uid, self.name)
         self._rewind(recorder, after=Position(file, offset, checksum))
 
     def rewind(self, step: int | None = None) -> None:
@@ -278,7 +339,7 @@ class Run(Recordings):
 
         Args:
             status: How it ended: `FINISHED`, `FAILED` or `KILLED`.
-            timeout: Seconds to wait for each mirror at most.
+            timeout: Seconds to wait for mirrors at most, for all of them together.
 
         Raises:
             InvalidStatus: the status is none of the three, and the run goes on.
@@ -289,38 +350,65 @@ class Run(Recordings):
             if self._status != "RUNNING":
                 return
             self._status = status
+        if self._unclosed is not None:
+            self._unclosed.detach()
         if not (recorder := self._recording()):
             return
         try:
             try:
                 recorder.close(Ended(wall_time=recorder.clock.now(), status=status))
             finally:
-                self._drain(timeout)
+                self._drain(timeout, is_gone=recorder.is_gone)
         finally:
             if self._termination is not None:
                 self._termination.restore()
         if recorder.lost:
             one = recorder.lost == 1
             entries = "1 entry" if one else f"{recorder.lost} entries"
+            # Of those of a directory that is gone, what came before that was noticed is not known.
+            entries = f"at least {entries}" if recorder.is_gone else entries
             lost = "is lost" if one else "are lost"
             say(f"{entries} of the run {self.name!r} could not be written and {lost}")
 
-    def _drain(self, timeout: float) -> None:
+    def _drain(self, timeout: float, *, is_gone: bool) -> None:
         terminated = None
+        deadline = monotonic() + timeout
+        try:
+            # All of them at once: several that do not answer take no longer than one.
+            for sender in self._senders:
+                sender.hurry()
+        except (KeyboardInterrupt, Terminated) as interruption:
+            terminated = interruption if isinstance(interruption, Terminated) else None
+            deadline = 0.0
         for uri, sender in zip(self.mirrors, self._senders, strict=True):
             try:
-                left = sender.close(timeout)
+                left = sender.close(max(0.0, deadline - monotonic()))
             except (KeyboardInterrupt, Terminated) as interruption:
                 if isinstance(interruption, Terminated):
                     terminated = interruption
-                timeout = 0  # nobody waits any longer, for the other mirrors either
-                left = sender.close(timeout)
+                deadline = 0.0  # nobody waits any longer, for the other mirrors either
+                left = sender.close(0.0)
+            if left is None and is_gone:
+                left = gone(self.directory, uri)
             if left is None:
                 self._mirrored += (uri,)
             else:
                 say(left)
         if terminated is not None:
             raise terminated
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Like a fork of its process, a copy elsewhere knows the run, and records nothing.
+        return _elsewhere, (
+            *(self.uid, self.experiment, self.name, self._directory, self._root),
+            *(self.mirrors, self._params, self._resumed, self._rank),
+        )
 
     def __enter__(self) -> Self:
         return self

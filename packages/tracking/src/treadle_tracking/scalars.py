@@ -1,6 +1,9 @@
 """Numbers as a training loop has them, as the doubles and integers that a log holds."""
 
 import sys
+from decimal import Decimal
+from fractions import Fraction
+from math import isinf
 from operator import index
 from typing import Any
 
@@ -44,7 +47,7 @@ def as_tensor(name: str, value: Any) -> Any:
 
 
 def as_double(name: str, value: Any) -> float:
-    """The double that `value` is: a Python or numpy number, or a tensor with one element.
+    """The double that `value` is, or is nearest to: a Python or numpy number, or a tensor with one element.
 
     A tensor on a device is fetched, which waits for the device.
 
@@ -58,16 +61,21 @@ def as_double(name: str, value: Any) -> float:
             number = tensor.item()
         elif callable(getattr(value, "item", None)):
             try:
-                number = value.item()
+                # A number that numpy.ma has masked is 0.0 by its item().
+                masked = callable(getattr(value, "filled", None)) and bool(value.mask)
+                number = None if masked else value.item()
             except (ValueError, RuntimeError) as error:
                 # numpy's and others' word for more than one element; a device that failed has the same, so it is shown.
                 raise InvalidValue(name, value) from error
-    if not isinstance(number, int | float):
+    if not isinstance(number, int | float | Decimal | Fraction):
         raise InvalidValue(name, value)
     try:
-        return float(number)
-    except OverflowError:
+        double = float(number)
+    except (OverflowError, ValueError):  # a signaling NaN of `Decimal` is none
         raise InvalidValue(name, value) from None
+    if isinstance(number, Decimal) and isinf(double) and number.is_finite():
+        raise InvalidValue(name, value)
+    return double
 
 
 def as_step(step: Any) -> int:

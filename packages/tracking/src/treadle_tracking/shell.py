@@ -5,7 +5,7 @@ from shlex import quote
 
 from treadle_tracking.masking import to_be_filled_in
 
-__all__ = ["doctor_command", "sync_command"]
+__all__ = ["doctor_command", "forget_command", "migrate_command", "sync_command"]
 
 
 def sync_command(directory: Path, *, to: str | None = None, rebuild: bool = False) -> str:
@@ -20,6 +20,18 @@ def sync_command(directory: Path, *, to: str | None = None, rebuild: bool = Fals
     if to is not None:
         command += f" --to {quote(to_be_filled_in(to))}"
     return command + (" --rebuild" if rebuild else "")
+
+
+def forget_command(directory: Path, uri: str) -> str:
+    """The command that takes a mirror away from the run, or the runs, in a directory."""
+    return f"python -m treadle_tracking sync {quote(str(directory))} --forget {quote(uri)}"
+
+
+def migrate_command(folder: Path) -> str:
+    """MLflow's own command that brings the runs of an old file store into a database."""
+    # Into one beside it: the command wants a database with nothing in it.
+    database = f"sqlite:///{folder}.db"
+    return f"mlflow migrate-filestore --source {quote(str(folder))} --target {quote(database)}"
 
 
 def doctor_command(*directories: Path, fix: bool = False) -> str:

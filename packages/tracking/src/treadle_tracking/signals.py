@@ -3,9 +3,14 @@
 import os
 import signal
 import threading
+from math import inf
+from time import monotonic
 from types import FrameType
+from weakref import ref
 
 __all__ = ["Terminated", "Termination"]
+
+_LONGEST_UNWINDING = 60.0  # seconds
 
 
 class Terminated(SystemExit):
@@ -16,13 +21,14 @@ class Terminated(SystemExit):
 
 
 class _Handler:
-    """Raises `Terminated` in the main thread at the first SIGTERM; one serves all the runs that are open."""
+    """Raises `Terminated` in the main thread at SIGTERM; one serves all the runs that are open."""
 
-    __slots__ = ("process", "received", "runs")
+    __slots__ = ("process", "raised", "raised_at", "runs")
 
     def __init__(self) -> None:
         self.process = os.getpid()
-        self.received = False
+        self.raised: ref[Terminated] | None = None
+        self.raised_at = -inf
         self.runs = 0
 
     def __call__(self, _number: int, _frame: FrameType | None) -> None:
@@ -31,9 +37,20 @@ class _Handler:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGTERM)
             return
-        if not self.received:  # a scheduler that repeats itself must not break off the unwinding
-            self.received = True
-            raise Terminated
+        # A scheduler that repeats itself must not break off the unwinding. But who catches everything, or a destructor,
+        # may have swallowed the first: then nobody has it any more, or somebody keeps it for no use.
+        if self._is_unwinding():
+            return
+        terminated = Terminated()
+        self.raised, self.raised_at = ref(terminated), monotonic()
+        try:
+            raise terminated
+        finally:
+            del terminated  # this frame is in its traceback, and would keep it
+
+    def _is_unwinding(self) -> bool:
+        is_there = self.raised is not None and self.raised() is not None
+        return is_there and monotonic() - self.raised_at < _LONGEST_UNWINDING
 
 
 class Termination:
@@ -59,6 +76,16 @@ class Termination:
             signal.signal(signal.SIGTERM, handler)
         handler.runs += 1
         self._handler = handler
+
+    @property
+    def received(self) -> bool:
+        """Whether SIGTERM has just arrived, as where it is what ends the program."""
+        handler = self._handler
+        return (
+            handler is not None
+            and handler.raised is not None
+            and monotonic() - handler.raised_at < _LONGEST_UNWINDING
+        )
 
     def restore(self) -> None:
         """Give SIGTERM back its default after the last run, unless somebody has replaced the handler.

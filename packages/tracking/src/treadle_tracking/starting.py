@@ -2,8 +2,8 @@
 
 import os
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import rmtree
@@ -16,7 +16,7 @@ from treadle_tracking.atomic import write_file
 from treadle_tracking.backends import mirror as _mirror
 from treadle_tracking.best import directions
 from treadle_tracking.continuing import Known, Resume, find, known_run
-from treadle_tracking.directory import ARTIFACTS, PARAMS, make_run_directory
+from treadle_tracking.directory import ARTIFACTS, PARAMS, make_run_directory, safe_name
 from treadle_tracking.entries import Params, ParamValue, Started, Tags
 from treadle_tracking.errors import (
     InvalidChoice,
@@ -26,8 +26,13 @@ from treadle_tracking.errors import (
     RunDirectoryError,
 )
 from treadle_tracking.exact_json import dumps
+from treadle_tracking.log import attempt_paths
+from treadle_tracking.masking import to_be_filled_in
 from treadle_tracking.mirrors.base import Follower, Mirror
+from treadle_tracking.mirrors.errors import MirrorStateDamaged
+from treadle_tracking.mirrors.locking import locked
 from treadle_tracking.mirrors.sender import Sender, When
+from treadle_tracking.mirrors.state import load_every
 from treadle_tracking.names import checked_name, checked_tags
 from treadle_tracking.notices import say
 from treadle_tracking.ownership import Ownership
@@ -36,6 +41,7 @@ from treadle_tracking.ranks import this_rank
 from treadle_tracking.recalled import Recalled, recalled
 from treadle_tracking.recorder import Recorder
 from treadle_tracking.run import Run
+from treadle_tracking.shell import sync_command
 from treadle_tracking.signals import Termination
 from treadle_tracking.target import Targets, masked, parse_targets
 
@@ -88,7 +94,7 @@ def start_run(
             this experiment and name that is not finished: killed, failed or ended without a word; where there is none
             it starts one. Without a name either, it is the one that was started without a name and with the same
             parameters. `must` is `auto` that never starts one. What `load_state_dict` or `rewind` does not say,
-            the first thing recorded at a step does: what the run goes on to repeat, it replaces.
+            the first `log` does: what the run goes on to repeat, it replaces.
         directory: The root where no `tensorboard:DIR` names one; `.treadle/runs` by default. With `resume`, it may be
             the directory of the very run to go on with.
         params: Parameters by name, nested as you like: None, bool, int, float, str, lists, paths, dates, functions,
@@ -132,6 +138,8 @@ def start_run(
     ):
         if word not in words:
             raise InvalidChoice(argument, word, words)
+    if not isinstance(strict, bool):
+        raise InvalidChoice("strict", strict, (True, False))
     wall_time = time.time()
     wanted_name = None if name is None else checked_name("the name of a run", name)
     wanted_uid = None if uid is None else checked_name("the uid of a run", uid)
@@ -148,49 +156,111 @@ def start_run(
         group=None if group is None else checked_name("the group of a run", group),
         best=directions(best),
     )
-    if target is None or this_rank(rank) != 0:
+    if target is None:
         return Run(uid=new_uid, experiment=started.experiment, name=started.name)
+    if own_rank := this_rank(rank):
+        return Run(uid=new_uid, experiment=started.experiment, name=started.name, rank=own_rank)
     given = given_params({} if params is None else params)
     tags = checked_tags({} if tags is None else tags)
-    own = None if directory is None or resume == "never" else known_run(Path(directory).absolute())
+    own = None if directory is None or resume == "never" else known_run(_followed(directory))
     targets = parse_targets(target, directory=None if own else directory)
     mirrors = [_mirror(uri) for uri in targets.mirrors]
     if own is not None:
         targets = _of_run(targets, own, wanted_uid)
-    known = own or find(
-        targets.root,
-        experiment=started.experiment,
-        name=wanted_name,
-        uid=wanted_uid,
-        params=given.values,
-        resume=resume,
-    )
+    elif _is_run(targets.root):
+        raise InvalidTarget(
+            f"{targets.root} is itself a run, and no run can be kept below it. Name the directory that the runs were "
+            f"started with, or go on with this one: start_run(…, directory={str(targets.root)!r}, resume='must')"
+        )
     beginning = _Beginning(given.values, tags, mirrors, mirror, mirror_when, strict)
-    if known is None:
-        run = _new(targets, started, beginning)
-    else:
-        run = _again(targets, known, started, beginning)
+    # Nobody else may make a run between the look for it and its first entry.
+    alone = own is None and (wanted_uid is not None or resume != "never")
+    with _alone_in(targets.root, makes=resume != "must") if alone else nullcontext():
+        known = own or find(
+            targets.root,
+            experiment=started.experiment,
+            name=wanted_name,
+            uid=wanted_uid,
+            params=given.values,
+            resume=resume,
+        )
+        if known is None:
+            run = _new(targets, started, beginning)
+        else:
+            run = _again(targets, known, started, beginning)
     if notice := given.notice(run.name):
         say(notice)
-    for dotted, function in given.functions:
-        run.function(dotted, function)
+    try:
+        for dotted, function in given.functions:
+            run.function(dotted, function)
+    except BaseException:
+        run.close("FAILED", timeout=0)
+        raise
     if known is not None:
         say(f"the run in {run.directory} goes on")
+        for uri in _left_behind(run.directory, mirrors):
+            say(
+                f"{uri} had this run, and is behind from now on: add the target {to_be_filled_in(uri)!r}, or send what it "
+                f"lacks later with: {sync_command(run.directory, to=uri)}"
+            )
     elif not targets.chosen:
         say(f"the run is kept in {run.directory}")
     return run
 
 
+@contextmanager
+def _alone_in(root: Path, *, makes: bool) -> Iterator[None]:
+    """Let one process, and one thread, at a time look for a run below `root` and begin it."""
+    with ExitStack() as stack:
+        try:
+            if makes:
+                root.mkdir(parents=True, exist_ok=True)
+            if root.is_dir():
+                stack.enter_context(locked(root))
+        except OSError as error:
+            raise RunDirectoryError(
+                root,
+                f"no run directory can be made here: {error.strerror} ({error.filename})",
+                "Name a directory that can be written to",
+            ) from error
+        yield
+
+
+def _left_behind(directory: Path, mirrors: Sequence[Mirror]) -> list[str]:
+    """The mirrors that the run had, and is not given any more."""
+    given = {mirror.uri for mirror in mirrors}
+    with suppress(MirrorStateDamaged, OSError):
+        return [sent.uri for sent in load_every(directory) if sent.uri not in given]
+    return []
+
+
+def _followed(directory: str | os.PathLike[str]) -> Path:
+    """The directory itself, of a link such as `latest` the one that it stands for."""
+    path = Path(directory).absolute()
+    return path.resolve() if path.is_symlink() else path
+
+
+def _is_run(directory: Path) -> bool:
+    with suppress(OSError):  # whoever makes a directory there says what is wrong
+        return bool(attempt_paths(directory))
+    return False
+
+
 def _of_run(targets: Targets, own: Known, uid: str | None) -> Targets:
     """The targets of a run that is named by its directory."""
     root = own.directory.parents[1]
-    if targets.chosen and targets.root != root:
+    # Of a run that was named by a link the directory is a real one, and the root, or the experiment, may be a link.
+    linked = targets.root / safe_name(own.started.experiment)
+    is_below = targets.root.resolve() == root.resolve() or linked.resolve() == own.directory.parent
+    if targets.chosen and not is_below:
         raise InvalidTarget(
             f"the run in {own.directory} is not below {targets.root}, which the target names: leave out one of them"
         )
     if uid not in (None, own.started.uid):
         raise NoSuchRun(f"with the uid {uid!r}", own.directory, [own.started.uid])
-    return Targets(root=root, mirrors=targets.mirrors, chosen=True)
+    return Targets(
+        root=targets.root if targets.chosen else root, mirrors=targets.mirrors, chosen=True
+    )
 
 
 @frozen

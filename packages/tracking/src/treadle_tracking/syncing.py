@@ -1,26 +1,48 @@
 """Sending what a run's mirrors have not got yet, from any process, also long after the run's own is gone."""
 
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from threading import TIMEOUT_MAX
 
 from treadle_tracking.backends import mirror as make_mirror
 from treadle_tracking.entries import Entry, Started
-from treadle_tracking.errors import InvalidTarget, RunDirectoryError, TrackingError
-from treadle_tracking.log import attempt_paths
-from treadle_tracking.masking import HIDDEN
+from treadle_tracking.errors import (
+    CorruptRecord,
+    InvalidTarget,
+    InvalidTimeout,
+    RunDirectoryError,
+    TrackingError,
+    seen,
+)
+from treadle_tracking.log import attempt_paths, read_entries
+from treadle_tracking.masking import HIDDEN, masked
 from treadle_tracking.mirrors.abilities import Replaces
 from treadle_tracking.mirrors.base import Mirror
 from treadle_tracking.mirrors.errors import (
     NoMirror,
     NotReplaceable,
     PasswordNeeded,
+    StillWritten,
     SyncIncomplete,
 )
 from treadle_tracking.mirrors.sender import Sender
-from treadle_tracking.mirrors.state import load_every
-from treadle_tracking.target import parse_targets
+from treadle_tracking.mirrors.state import forget_sent, load_every, load_sent
+from treadle_tracking.ownership import is_alive, writer_of
+from treadle_tracking.shell import sync_command
+from treadle_tracking.target import is_target, parse_targets
 
-__all__ = ["checked_mirrors", "sync"]
+__all__ = ["RunEmpty", "checked_mirrors", "forget", "sync"]
+
+
+class RunEmpty(RunDirectoryError):
+    """A log without an entry: its process ended while the run began, or it was never one."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(
+            directory, "there is no run in it, only a log without an entry", "Delete it if you like"
+        )
 
 
 def checked_mirrors(to: str) -> tuple[str, ...]:
@@ -29,6 +51,12 @@ def checked_mirrors(to: str) -> tuple[str, ...]:
     Raises:
         InvalidTarget: it names none.
     """
+    if not isinstance(to, str):
+        raise InvalidTarget(f"to is {seen(to)}; expected a mirror, as in 'mlflow:URI'")
+    if ":" not in to and not is_target(to):
+        raise InvalidTarget(
+            f"{to!r} is no mirror. Name one, as in 'mlflow:sqlite:///mlflow.db' or 'mlflow:http://HOST:5000'"
+        )
     uris = parse_targets(to).mirrors
     if not uris:
         raise InvalidTarget(f"{to!r} is where runs are kept. Name a mirror, as in 'mlflow:URI'")
@@ -79,8 +107,8 @@ def sync(
 
     Args:
         directory: The run directory.
-        to: A mirror, such as `mlflow:sqlite:///mlflow.db`; it becomes one of the run's own. None is every mirror that
-            the run has had so far.
+        to: A mirror, such as `mlflow:sqlite:///mlflow.db`; once it was reached, it is one of the run's own. None is
+            every mirror that the run has had so far.
         timeout: Seconds for each mirror; None for as long as it takes.
         rebuild: Whether the run at the mirror is deleted and made anew from the directory. That is the way to be rid
             of points that an abandoned attempt has left in MLflow's charts, and of a run that was deleted there. What
@@ -91,10 +119,12 @@ def sync(
 
     Raises:
         RunDirectoryError: there is no run in this directory.
+        InvalidTimeout: `timeout` is no time.
+        StillWritten: with `rebuild`, a process is writing the run.
         NoMirror: the run has no mirror, and `to` does not name one.
         PasswordNeeded: its mirror was given with a password, which is not kept.
         MirrorStateDamaged: the note of a mirror cannot be read.
-        InvalidTarget: `to` is no mirror.
+        InvalidTarget: `to` is no mirror, or `directory` no path.
         NotReplaceable: a mirror cannot make a run anew.
         MissingExtra: its mirror's library is not installed.
         MissingDriver: a database's own driver is not installed.
@@ -103,11 +133,17 @@ def sync(
             be reached has everything first.
         OSError: the directory cannot be written to.
     """
-    directory = Path(directory).absolute()
+    if timeout is not None and not _is_time(timeout):
+        raise InvalidTimeout(timeout)
+    directory = _checked_directory(directory)
     if not attempt_paths(directory):
         raise RunDirectoryError(
             directory, "there is no run in it", "Name the directory of one run, not of several"
         )
+    if not _has_begun(directory):
+        raise RunEmpty(directory)
+    if rebuild:
+        _check_unwritten(directory, "it is made anew at a mirror")
     uris = [sent.uri for sent in load_every(directory)] if to is None else list(checked_mirrors(to))
     if not uris:
         raise NoMirror(directory)
@@ -125,14 +161,86 @@ def sync(
     return done
 
 
+def _is_time(timeout: object) -> bool:
+    # Written so that NaN is none.
+    return (
+        isinstance(timeout, int | float)
+        and not isinstance(timeout, bool)
+        and 0 <= timeout <= TIMEOUT_MAX
+    )
+
+
+def _checked_directory(directory: object) -> Path:
+    text = os.fspath(directory) if isinstance(directory, os.PathLike) else directory
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise InvalidTarget(
+            f"directory is {seen(directory)}, which names nothing; expected the path of a run's directory"
+        )
+    return Path(text).absolute()
+
+
+def _has_begun(directory: Path) -> bool:
+    try:
+        return next(read_entries(directory), None) is not None
+    except CorruptRecord:  # something was there; who sends it says what is wrong
+        return True
+
+
+def _check_unwritten(directory: Path, what: str) -> None:
+    writer = writer_of(directory)
+    if writer is not None and is_alive(directory):
+        raise StillWritten(directory, what, writer.pid, writer.host)
+
+
+class _Quiet(Sender):
+    """A sender for somebody who waits: what is wrong is in the sentence at the end, and no run goes on meanwhile."""
+
+    def __init__(self, directory: Path, mirror: Mirror) -> None:
+        super().__init__(directory, mirror)
+        self._has_warned = True
+
+
 def _sent(directory: Path, uri: str, timeout: float | None, *, rebuild: bool) -> str:
     """Send everything to one mirror, and say which."""
     if HIDDEN in uri:
         raise PasswordNeeded(uri, directory)
     mirror = make_mirror(uri)
-    sender = Sender(directory, _Anew(mirror) if rebuild else mirror)
+    was_known = any(sent.uri == mirror.uri for sent in load_every(directory))
+    sender = _Quiet(directory, _Anew(mirror) if rebuild else mirror)
     sender.start()
     remainder = sender.close(timeout)
-    if remainder is not None:
+    # Without a limit, what is left then and not refused was recorded meanwhile.
+    if remainder is not None and (timeout is not None or sender.failure is not None):
+        if not was_known and load_sent(directory, mirror.uri).identity is None:
+            # It was never reached: who has mistyped it shall not be reminded of it for ever.
+            forget_sent(directory, mirror.uri)
+            plain = sync_command(directory)
+            remainder = remainder.removesuffix(plain) + sync_command(directory, to=mirror.uri)
         raise SyncIncomplete(remainder)
     return mirror.uri
+
+
+def forget(directory: Path, uri: str) -> bool:
+    """Take a mirror away from a run, if it has it; what is at the mirror stays there.
+
+    Args:
+        directory: The run directory.
+        uri: The mirror, as messages show it or as it was given.
+
+    Returns:
+        Whether it was one of the run's mirrors.
+
+    Raises:
+        MirrorStateDamaged: the note of a mirror cannot be read.
+        StillWritten: a process is writing the run, and would note the mirror again.
+        OSError: the note cannot be removed.
+    """
+    names = {uri, masked(uri).rstrip("/")}
+    with suppress(TrackingError):  # its backend may be gone
+        names |= {masked(one).rstrip("/") for one in parse_targets(uri).mirrors}
+    found = [sent.uri for sent in load_every(directory) if sent.uri in names]
+    if found:
+        _check_unwritten(directory, "its mirrors are forgotten")
+    for one in found:
+        forget_sent(directory, one)
+    return bool(found)

@@ -13,12 +13,14 @@ from treadle_tracking.backends import installed_schemes, is_known, normalized
 from treadle_tracking.errors import InvalidTarget, seen
 from treadle_tracking.masking import masked
 
-__all__ = ["DEFAULT_DIRECTORY", "Targets", "absolute_path", "masked", "parse_targets"]
+__all__ = ["DEFAULT_DIRECTORY", "Targets", "absolute_path", "is_target", "masked", "parse_targets"]
 
 DEFAULT_DIRECTORY = ".treadle/runs"
 
 _SCHEME = re.compile(r"[A-Za-z][\w+.\-]*\Z")
 _NEXT = re.compile(r"[,;\s]+(?=([A-Za-z][\w+.\-]*):)")  # may be between two targets in one text
+_TRACKING_URI = re.compile(r"(?:https?|(?:sqlite|postgresql|mysql|mssql)(?:\+\w+)?)://")
+_ADDRESS = re.compile(r"[A-Za-z][\w+.\-]+://")
 _VARIABLE = re.compile(r"\$(?:[A-Za-z_]|\{)")
 
 
@@ -53,7 +55,7 @@ def absolute_path(path: str) -> Path:
     )
 
 
-def _is_target(text: str) -> bool:
+def is_target(text: str) -> bool:
     """Whether it begins with a scheme that is known."""
     scheme, colon, _ = text.partition(":")
     return bool(colon) and _SCHEME.match(scheme) is not None and is_known(scheme)
@@ -78,26 +80,31 @@ def _check_single(target: str) -> None:
             f"Give a list of them: {[masked(one) for one in several]}"
         )
     tidy = ":".join(part.strip() for part in target.split(":", 1))
-    if tidy not in {target, "tensorboard:"} and _is_target(tidy):
+    if tidy not in {target, "tensorboard:"} and is_target(tidy):
         raise InvalidTarget(
             f"target {masked(target)!r} has blanks around its parts. Did you mean {masked(tidy)!r}?"
         )
 
 
 def _unknown(target: str) -> InvalidTarget:
+    """The error for what begins with no scheme that is known, with what may have been meant, if that can be told."""
     installed = installed_schemes()
     scheme, colon, rest = target.partition(":")
     close = get_close_matches(scheme.lower(), ["tensorboard", "mlflow", *installed], n=1)
-    if rest.startswith("//") and not close:
+    suggestion = None
+    if _TRACKING_URI.match(target.strip()):
         suggestion = f"mlflow:{target.strip()}"
     elif colon and close:
         suggestion = f"{close[0]}:{rest.strip()}"
-    else:
+    elif not colon or _SCHEME.match(scheme) is None:  # a path
         suggestion = f"tensorboard:{target.strip() or 'runs'}"
+    advice = f"No backend of '{scheme}:' is installed"
+    if suggestion is not None:
+        advice = f"Did you mean {masked(suggestion)!r}?"
     *others, last = "'tensorboard:DIR'", "'mlflow:URI'", *(f"'{word}:…'" for word in installed)
     return InvalidTarget(
         f"target {masked(target)!r} names no place that is known; expected {', '.join(others)} or {last}. "
-        f"Did you mean {masked(suggestion)!r}?"
+        f"{advice}"
     )
 
 
@@ -138,7 +145,7 @@ def parse_targets(
     mirrored: list[str] = []
     for one in targets:
         _check_single(one)
-        if not _is_target(one):
+        if not is_target(one):
             raise _unknown(one)
         scheme, _, rest = one.partition(":")
         if scheme != "tensorboard":
@@ -155,6 +162,11 @@ def parse_targets(
             f"a run has one directory, and {len(roots)} are named: {shown}. "
             f"Name one of them; `directory` is for runs without a 'tensorboard:DIR'"
         )
+    for named in roots:
+        if _ADDRESS.match(named):
+            raise InvalidTarget(
+                f"{masked(named)!r} is an address; a run is kept in a directory of this machine, as in 'tensorboard:runs'"
+            )
     root = absolute_path(roots[0] if roots else DEFAULT_DIRECTORY)
     mirrors = tuple(dict.fromkeys(normalized(one) for one in mirrored))
     return Targets(root=root, mirrors=mirrors, chosen=bool(roots))

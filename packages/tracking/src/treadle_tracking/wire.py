@@ -20,6 +20,7 @@ __all__ = [
     "checksum",
     "framed",
     "last_checksum",
+    "leading_step",
     "records",
     "varint",
 ]
@@ -97,6 +98,19 @@ def varint(number: int) -> bytes:
         number >>= 7
     encoded.append(number)
     return bytes(encoded)
+
+
+def leading_step(data: bytes) -> int | None:
+    """The step of an event that begins with its time and its step; None where it does not begin so."""
+    if data[:1] != b"\x09" or data[9:10] != b"\x10":
+        return None
+    number = shift = 0
+    for byte in data[10:20]:
+        number |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return number - (1 << 64) if number >= 1 << 63 else number
+        shift += 7
+    return None
 
 
 class ScalarEncoder:

@@ -129,6 +129,7 @@ def _begun(ownership: Ownership, mirrors: Sequence[Mirror], purge_step: int | No
         senders=senders,
         params=before.params,
         resumed=before.started is not None,
+        ends_itself=False,
     )
     return Begun(
         run=run,

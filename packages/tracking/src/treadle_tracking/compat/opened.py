@@ -1,6 +1,5 @@
 """A run that a `SummaryWriter` has open."""
 
-import sys
 import weakref
 from collections.abc import Callable
 from pathlib import PurePath
@@ -9,6 +8,7 @@ from typing import Any
 
 from treadle_tracking.compat.beginning import Begun
 from treadle_tracking.compat.subruns import SubRun
+from treadle_tracking.unclosed import uncaught
 
 __all__ = ["Opened"]
 
@@ -52,6 +52,5 @@ class Opened:
             self.run.__exit__(kind, error, traceback)
 
     def _end(self) -> None:
-        # Of a program that is over, the exception that ended it. A prompt keeps one that has ended nothing.
-        error = None if hasattr(sys, "ps1") else getattr(sys, "last_value", None)
+        error = uncaught()
         self.close(None if error is None else type(error), error, None)

@@ -42,7 +42,7 @@ class SubRun:
         self._log = LogWriter(attempt_path(directory, attempt))
         self._log.append(started)
         if known is not None and purge_step is not None:
-            self._log.append(Rewound(wall_time=now, step=purge_step))
+            self._log.append(Rewound(wall_time=now, began=now, step=purge_step))
 
     def log(self, scalars: Scalars) -> None:
         """Write one entry."""

@@ -21,7 +21,7 @@ from treadle_tracking.compat.subruns import SubRun
 from treadle_tracking.compat.unkept import Unkept
 from treadle_tracking.directory import artifact_path
 from treadle_tracking.entries import Entry, Histogram, Image, Scalars, Text
-from treadle_tracking.errors import InvalidMapping, InvalidStep
+from treadle_tracking.errors import InvalidMapping, InvalidStep, InvalidTarget, seen
 from treadle_tracking.histograms import Bucket
 from treadle_tracking.log import LogClosed
 from treadle_tracking.names import checked_name, checked_text
@@ -70,7 +70,7 @@ class SummaryWriter(Unkept):
             named as the directory in which `log_dir` is, and the run as `log_dir` itself.
 
     Raises:
-        InvalidTarget: `mirror` is no mirror.
+        InvalidTarget: `mirror` is no mirror, or `log_dir` no path.
         RunDirectoryError: the directory cannot be written to.
         CorruptRecord: the log of the run that is in it is damaged.
         MissingExtra: a mirror's library is not installed.
@@ -88,6 +88,8 @@ class SummaryWriter(Unkept):
         mirror: str | Sequence[str] | None = None,
     ) -> None:
         super().__init__()
+        if log_dir and (not isinstance(log_dir, str | os.PathLike) or "\0" in str(log_dir)):
+            raise InvalidTarget(f"log_dir is {seen(log_dir)}; expected the path of a directory")
         self.log_dir = log_dir or _default_directory(comment)
         self.purge_step = None if purge_step is None else _step(purge_step)
         self.max_queue = max_queue
@@ -207,7 +209,7 @@ class SummaryWriter(Unkept):
                 try:
                     opened.subruns[below] = SubRun(path, opened.run, self.purge_step)
                 except OSError as error:
-                    opened.recorder.lose(error)
+                    opened.recorder.lose(error, str(below))
                     return
             opened.subruns[below].log(scalars)
 

@@ -3,26 +3,32 @@
 import os
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import file_digest
 from pathlib import Path
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from treadle_tracking.atomic import write_file
+from treadle_tracking.attempts import abandoned_artifacts
 from treadle_tracking.directory import ARTIFACTS, PARAMS
 from treadle_tracking.doctor.damage import Damage, cut_off, damages, set_aside
 from treadle_tracking.doctor.finding import Finding, bytes_of, counted
+from treadle_tracking.encoding import decoded
 from treadle_tracking.entries import Artifact, Ended, Params, ParamValue, Started
 from treadle_tracking.exact_json import dumps, loads
 from treadle_tracking.log import LogWriter, attempt_paths, read_entries
 from treadle_tracking.ownership import Writer, is_alive, last_beat, writer_of
 from treadle_tracking.params import joined
 from treadle_tracking.recalled import recalled
+from treadle_tracking.wire import FrameMismatch, records
 
 __all__ = ["Run", "in_use", "run_findings"]
 
+_PARAMS_MISSING = f"{PARAMS} is missing"
+_PARAMS_NO_JSON = f"{PARAMS} is no JSON that a run writes"
 _BACK = 60.0  # seconds; values of a device are written later than they were logged, and bear the earlier time
 _AHEAD = 300.0
 _OLD = 300.0  # seconds
@@ -73,7 +79,8 @@ def run_findings(run: Run) -> Iterator[Finding]:
     """
     yield from _damage_findings(run)
     if any(not damage.is_torn for path in attempt_paths(run.directory) for damage in damages(path)):
-        return  # what is behind it is not known
+        yield from _findings_beside_damage(run)
+        return
     log = _read(run.directory)
     if not log.has_begun:
         yield Finding(
@@ -88,6 +95,43 @@ def run_findings(run: Run) -> Iterator[Finding]:
     yield from _clock_findings(run, log)
     yield from _leftover_findings(run)
     yield from _end_findings(run, log)
+
+
+def _findings_beside_damage(run: Run) -> Iterator[Finding]:
+    """What is wrong whatever the damaged records say: none is mended before they are."""
+    try:
+        loads((run.directory / PARAMS).read_bytes())
+    except FileNotFoundError:
+        yield _params_finding(run, _PARAMS_MISSING)
+    except ValueError:
+        yield _params_finding(run, _PARAMS_NO_JSON)
+    for path in sorted(_artifacts_beside_damage(run.directory)):
+        if not (run.directory / ARTIFACTS / path).is_file():
+            yield _artifact_finding(run, path, "is missing")
+    yield from _leftover_findings(run)
+
+
+def _params_finding(run: Run, what: str) -> Finding:
+    return Finding(
+        directory=run.directory,
+        kind="params",
+        sentence=what,
+        remedy="it is written from the log",
+    )
+
+
+def _artifacts_beside_damage(directory: Path) -> set[str]:
+    """The paths of artifacts in all entries that can be read, before damaged records and behind them."""
+    paths = set()
+    for log in attempt_paths(directory):
+        begins = [0, *(damage.end for damage in damages(log))]
+        with log.open("rb") as file:
+            for begin in begins:
+                with suppress(FrameMismatch):
+                    for _, data in records(file, begin):
+                        if isinstance(entry := decoded(data), Artifact):
+                            paths.add(entry.path)
+    return paths
 
 
 @define
@@ -161,20 +205,15 @@ def _params_findings(run: Run, log: _Log) -> Iterator[Finding]:
     try:
         is_same = dumps(loads(path.read_bytes())) == dumps(log.params)
     except FileNotFoundError:
-        what = f"{PARAMS} is missing"
+        what = _PARAMS_MISSING
     except ValueError:
-        what = f"{PARAMS} is no JSON that a run writes"
+        what = _PARAMS_NO_JSON
     else:
         if is_same:
             return
         what = f"{PARAMS} is not what the log says"
-    yield Finding(
-        directory=run.directory,
-        kind="params",
-        sentence=what,
-        remedy="it is written from the log",
-        mend=partial(_write_params, path, dumps(log.params, indent=2) + b"\n"),
-    )
+    mend = partial(_write_params, path, dumps(log.params, indent=2) + b"\n")
+    yield evolve(_params_finding(run, what), mend=mend)
 
 
 def _write_params(path: Path, data: bytes) -> str:
@@ -183,14 +222,28 @@ def _write_params(path: Path, data: bytes) -> str:
 
 
 def _artifact_findings(run: Run, log: _Log) -> Iterator[Finding]:
+    abandoned: set[tuple[str, str]] | None = None
     for artifact in log.artifacts.values():
-        what = _artifact_problem(run.directory / ARTIFACTS / artifact.path, artifact)
-        if what is not None:
-            yield Finding(
-                directory=run.directory,
-                kind="artifact",
-                sentence=f"the artifact {artifact.path!r} {what}",
+        path = run.directory / ARTIFACTS / artifact.path
+        what = _artifact_problem(path, artifact)
+        if what is None:
+            continue
+        if abandoned is None:
+            abandoned = abandoned_artifacts(run.directory)
+        if path.is_file() and (artifact.path, _digest(path)) in abandoned:
+            what = (
+                "is the one of an attempt that was abandoned since, which took the place of what was kept before: "
+                "that is gone, until the run keeps it again"
             )
+            yield evolve(_artifact_finding(run, artifact.path, what), is_problem=False)
+        else:
+            yield _artifact_finding(run, artifact.path, what)
+
+
+def _artifact_finding(run: Run, path: str, what: str) -> Finding:
+    return Finding(
+        directory=run.directory, kind="artifact", sentence=f"the artifact {path!r} {what}"
+    )
 
 
 def _artifact_problem(path: Path, artifact: Artifact) -> str | None:
@@ -199,10 +252,14 @@ def _artifact_problem(path: Path, artifact: Artifact) -> str | None:
     size = path.stat().st_size
     if size != artifact.size:
         return f"has {bytes_of(size)}, and had {artifact.size:,} when it was kept"
-    with path.open("rb") as file:
-        if file_digest(file, "sha256").hexdigest() != artifact.sha256:
-            return "is not what was kept: its sha256 differs"
+    if _digest(path) != artifact.sha256:
+        return "is not what was kept: its sha256 differs"
     return None
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def _clock_findings(run: Run, log: _Log) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from treadle_tracking.masking import HIDDEN
 from treadle_tracking.mirrors.errors import MirrorStateDamaged
 from treadle_tracking.mirrors.remainder import entries_left
 from treadle_tracking.mirrors.state import load_every
-from treadle_tracking.shell import sync_command
+from treadle_tracking.shell import forget_command, sync_command
 from treadle_tracking.syncing import sync
 
 __all__ = ["unsent_findings"]
@@ -28,19 +28,20 @@ def unsent_findings(run: Run) -> Iterator[Finding]:
             continue
         have = "has" if left == "1 entry" else "have"
         sentence = f"{left} {have} not reached {sent.uri}"
+        away = f"a mirror that is there by mistake is taken away with {forget_command(run.directory, sent.uri)}"
         if HIDDEN in sent.uri:
             command = sync_command(run.directory, to=sent.uri)
             yield Finding(
                 directory=run.directory,
                 kind="unsent",
-                sentence=f"{sentence}, and its password is not kept: send them with {command}",
+                sentence=f"{sentence}, and its password is not kept: send them with {command}; {away}",
             )
         else:
             yield Finding(
                 directory=run.directory,
                 kind="unsent",
                 sentence=sentence,
-                remedy="they are sent",
+                remedy=f"they are sent; {away}",
                 mend=partial(_send, run, sent.uri),
             )
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from shlex import quote
 
 from attrs import evolve, frozen
 
@@ -11,6 +10,7 @@ from treadle_tracking.doctor.finding import Finding
 from treadle_tracking.doctor.unsent import unsent_findings
 from treadle_tracking.errors import RunInUse, TrackingError
 from treadle_tracking.ownership import Ownership
+from treadle_tracking.shell import migrate_command
 
 __all__ = ["Outcome", "old_file_store", "reason", "visit"]
 
@@ -99,8 +99,7 @@ def old_file_store(folder: Path) -> Finding | None:
     store = folder / "mlruns"
     if not any(store.glob("[0-9]*/meta.yaml")):
         return None
-    # MLflow wants a database with nothing in it.
-    command = f"mlflow migrate-filestore --source {quote(str(store))} --target {quote(f'sqlite:///{store}.db')}"
+    command = migrate_command(store)
     return Finding(
         directory=store,
         kind="mlruns",

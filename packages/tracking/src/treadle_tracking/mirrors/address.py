@@ -17,6 +17,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9.\-]+)(?:\+[A-Za-z0-9]+)?:")
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")  # `mlflow.store.db.db_types`
 _SERVER = re.compile(r"https?://[^/]|(?:databricks(?:-uc)?|uc):")
 _ALONE = {"databricks", "databricks-uc", "uc"}
+_FILE = re.compile(r"\.(?:db3?|sqlite3?)\Z")  # an sqlite database's, by custom
 _HOST = re.compile(r"[\w.\-]+:\d+(?:/|\Z)")
 
 
@@ -40,6 +41,11 @@ def parse_address(uri: str) -> Address:
     """
     matched = _SCHEME.match(uri)
     scheme = matched.group(1) if matched else ""
+    if matched is None and _FILE.search(uri):
+        raise InvalidTarget(
+            f"target 'mlflow:{masked(uri)}' names a file without saying what it is. "
+            f"Did you mean 'mlflow:sqlite:///{masked(uri)}'?"
+        )
     if scheme == "file" or (matched is None and _HOST.match(uri) is None and uri not in _ALONE):
         raise FileStoreRefused(masked(uri))
     uri = uri.rstrip("/")

@@ -64,5 +64,8 @@ class Follower(Protocol):
     def rewind(self, places: Mapping[str, int]) -> None:
         """Say that files of the log, by name, were cut behind these bytes."""
 
+    def hurry(self) -> None:
+        """Say that the run is over, and that `close` comes: what is left goes as fast as it can. Waits for nothing."""
+
     def close(self, timeout: float | None) -> str | None:
         """Send what is left, for `timeout` seconds at most, and end; None, or a sentence on what has not arrived."""

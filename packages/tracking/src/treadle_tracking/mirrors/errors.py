@@ -31,6 +31,7 @@ __all__ = [
     "ServerFailed",
     "ServerSilent",
     "ServerUnreachable",
+    "StillWritten",
     "SyncIncomplete",
 ]
 
@@ -270,6 +271,15 @@ class NotReplaceable(TrackingError):
         super().__init__(
             f"the mirror {uri} cannot make a run anew in place of the one that it has: leave out `rebuild`, or remove "
             f"the run there and send it again"
+        )
+
+
+class StillWritten(TrackingError):
+    """What is only for a run that nobody writes was asked for one that a process is writing."""
+
+    def __init__(self, directory: Path, what: str, pid: int, host: str) -> None:
+        super().__init__(
+            f"the run in {directory} is being written by process {pid} on {host}, and {what} only when it has ended"
         )
 
 

@@ -48,7 +48,7 @@ def _lines(source: TextIO) -> "SimpleQueue[dict[str, Any] | None]":
 
 
 def _orders(
-    source: TextIO, parent: int, directory: Path, sender: Sender
+    source: TextIO, parent: int, directory: Path, sender: Sender, *, looks: bool
 ) -> Iterator[dict[str, Any]]:
     """What the run's process says, until it says no more; meanwhile the sender hears of what is in the log."""
     queue = _lines(source)
@@ -59,6 +59,9 @@ def _orders(
         try:
             order = queue.get(timeout=pause)
         except Empty:
+            if not looks:  # it is told when something is final
+                pause = LONGEST_PAUSE
+                continue
             state = _state(directory)
             pause = SHORTEST_PAUSE if state != seen else min(2 * pause, LONGEST_PAUSE)
             if state != seen:
@@ -82,7 +85,10 @@ def follow(source: TextIO, answers: TextIO) -> None:
     # Nobody's interpreter is kept from training.
     sender = Sender(directory, mirror(first["uri"]), first["when"], rest=0.0)
     sender.start()
-    for order in _orders(source, first["parent"], directory, sender):
+    looks = first["when"] == "logged"
+    for order in _orders(source, first["parent"], directory, sender, looks=looks):
+        if "wake" in order:
+            sender.wake()
         if "rewind" in order:
             sender.rewind(order["rewind"])
         if "close" in order:

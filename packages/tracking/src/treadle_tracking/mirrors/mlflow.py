@@ -1,6 +1,7 @@
 """MLflow as a mirror: a run of one's own there, found by its tag or made, and sent what the log says."""
 
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 from treadle_tracking.clock import milliseconds
@@ -10,6 +11,7 @@ from treadle_tracking.mirrors.batching import BYTES, Request, requests
 from treadle_tracking.mirrors.credentials import needs_client
 from treadle_tracking.mirrors.errors import (
     ExperimentDeleted,
+    RequestRefused,
     RequestTooLarge,
     RunDeleted,
     RunMissing,
@@ -39,8 +41,17 @@ NAME_LENGTH = 250  # of a run and an experiment: `mlflow.store.tracking.dbmodels
 _FEWEST_BYTES = 10_000  # one parameter, or tag, with room to spare
 
 
+def _fitted_name(name: str) -> str:
+    """A name as `fitted`, and different for different names."""
+    encoded = name.encode("utf-8", "backslashreplace")
+    if len(encoded.decode()) <= NAME_LENGTH:
+        return encoded.decode()
+    digest = f" {sha256(encoded).hexdigest()[:16]}"
+    return fitted(name, NAME_LENGTH - len(digest), WHOLE) + digest
+
+
 def _experiment_name(started: Started) -> str:
-    return fitted(started.experiment, NAME_LENGTH, WHOLE)
+    return _fitted_name(started.experiment)
 
 
 def _store(address: Address, shown: str) -> Store:
@@ -84,6 +95,7 @@ class MLflowMirror:
         self.identity: str | None = None
         self._store = _store(address, self.uri)
         self._run: Found | None = None
+        self._started: Started | None = None
         self._translation: Translation | None = None
         self._files_at: str | None = None
         self._most_bytes = BYTES
@@ -141,6 +153,7 @@ class MLflowMirror:
             self._files.clear()
         self.identity = run.identity
         self._run = run
+        self._started = started
         self._files_at = self._store.files_of(run)
         self._missing = {key for key in run.tags if key.startswith(MISSING)}
         self._translation = Translation(directory, started.uid, run.params, run.tags)
@@ -149,21 +162,43 @@ class MLflowMirror:
         """Send entries: files one by one, numbers, parameters and tags in few requests, and the status last.
 
         Raises:
+            ExperimentDeleted: the experiment was deleted since the run was opened.
+            RunDeleted: the run was.
             TrackingError: the server or the database cannot be reached, or refuses; each condition has its class.
             Exception: whatever MLflow's client raises; `MirrorFailed` in its place where the URI holds a password.
         """
         assert self._translation is not None, "open() comes first"
         assert self._run is not None
-        going = self._translation.translate(entries)
+        assert self._started is not None
+        try:
+            self._send(self._translation, self._run, entries)
+        except RequestRefused:
+            self._check_kept(self._started, self._run)
+            raise
+
+    def _send(self, translation: Translation, run: Found, entries: Sequence[Entry]) -> None:
+        going = translation.translate(entries)
         for file in going.files:
-            going.tags.update(self._sent(self._run, file))
+            going.tags.update(self._sent(run, file))
         if self._files_at is not None:
             going.tags.pop(TABLES_TAG, None)  # the pages would look for them
         self._missing |= {key for key in going.tags if key.startswith(MISSING)}
-        self._log(self._run, going)
+        self._log(run, going)
         if going.status is not None:
             status = going.status
-            self._store.set_status(self._run.identity, status.status, status.end_time)
+            self._store.set_status(run.identity, status.status, status.end_time)
+
+    def _check_kept(self, started: Started, run: Found) -> None:
+        """Raise what was deleted: MLflow says of a request only that something is not active."""
+        name = _experiment_name(started)
+        experiment = self._store.experiment(name)
+        if experiment is None:
+            return
+        if experiment.is_deleted:
+            raise ExperimentDeleted(name, experiment.identity, self.uri)
+        for found in self._runs(experiment.identity, started.uid):
+            if found.identity == run.identity and found.is_deleted:
+                raise RunDeleted(started.name, run.identity, self.uri)
 
     def close(self) -> None:
         """Let go of connections."""
@@ -203,7 +238,7 @@ class MLflowMirror:
             tags[GROUP_TAG] = fitted(started.group, TAG_LENGTH, WHOLE)
         made = self._store.create_run(
             experiment,
-            fitted(started.name, NAME_LENGTH, WHOLE),
+            _fitted_name(started.name),
             milliseconds(started.wall_time),
             tags,
         )

@@ -3,12 +3,12 @@
 import os
 import re
 from pathlib import Path
-from shlex import quote
 
 from treadle_tracking.errors import InvalidTarget
 from treadle_tracking.masking import masked
 from treadle_tracking.mirrors.base import Mirror
 from treadle_tracking.notices import say
+from treadle_tracking.shell import migrate_command
 from treadle_tracking.target import absolute_path
 
 __all__ = ["mirror", "normalized"]
@@ -80,8 +80,7 @@ def _pass_over_file_store(uri: str) -> None:
     folder = Path.cwd() / "mlruns"
     # `mlflow.tracking._tracking_service.utils`: experiments of a file store have this file, artifacts alone have not.
     if any(folder.glob("[0-9]*/meta.yaml")):
-        # The command wants a database with nothing in it, which that of the run is not for long.
-        command = f"mlflow migrate-filestore --source {quote(str(folder))} --target {quote(f'sqlite:///{folder}.db')}"
+        command = migrate_command(folder)
         say(
             f"the run goes to {uri}, and {folder}, a file store of older versions of MLflow, is passed over; "
             f"its runs are brought into a database of their own by: {command}"

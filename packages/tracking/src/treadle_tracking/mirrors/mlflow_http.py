@@ -7,7 +7,8 @@ artifact proxy.
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from io import BytesIO
 from math import isfinite, isnan
@@ -40,6 +41,7 @@ _FILES = "/api/2.0/mlflow-artifacts/artifacts"
 _PROXIED = "mlflow-artifacts"
 _UNKNOWN = "RESOURCE_DOES_NOT_EXIST"
 _SLOWEST = 5_000_000  # bytes a second, at which a server may pass a file on
+_FOREIGN = "with JSON that MLflow does not write"
 _SAID = 300  # characters of what a server says
 _TAGS = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
@@ -121,7 +123,7 @@ class HttpStore:
             host, _ = parts.hostname, parts.port
         except ValueError:
             host = None
-        if not host or parts.query or parts.fragment:
+        if not host or re.search(r"\s", parts.netloc) or parts.query or parts.fragment:
             raise InvalidTarget(
                 f"target {shown!r} is no address of a server; expected mlflow:http://HOST:PORT/PATH"
             )
@@ -151,9 +153,10 @@ class HttpStore:
             if error.code == _UNKNOWN:
                 return None
             raise
-        experiment = answer["experiment"]
-        is_deleted = experiment.get("lifecycle_stage") == "deleted"
-        return Experiment(str(experiment["experiment_id"]), is_deleted)
+        with self._as_mlflow_writes():
+            experiment = answer["experiment"]
+            is_deleted = experiment.get("lifecycle_stage") == "deleted"
+            return Experiment(str(experiment["experiment_id"]), is_deleted)
 
     def create_experiment(self, name: str, directory: Path) -> Experiment:  # noqa: ARG002  # a server knows where
         """As `Store` says."""
@@ -163,7 +166,8 @@ class HttpStore:
             if error.code == "RESOURCE_ALREADY_EXISTS":
                 raise AlreadyThere from error
             raise
-        return Experiment(str(answer["experiment_id"]), is_deleted=False)
+        with self._as_mlflow_writes():
+            return Experiment(str(answer["experiment_id"]), is_deleted=False)
 
     def runs(self, experiment: str, uid: str) -> list[Found]:
         """As `Store` says."""
@@ -173,7 +177,9 @@ class HttpStore:
             "run_view_type": "ALL",
             "max_results": 1_000,
         }
-        return [_found(run) for run in self._call("POST", "runs/search", asked).get("runs", ())]
+        answer = self._call("POST", "runs/search", asked)
+        with self._as_mlflow_writes():
+            return [_found(run) for run in answer.get("runs", ())]
 
     def create_run(
         self, experiment: str, name: str, start_time: int, tags: Mapping[str, str]
@@ -186,7 +192,9 @@ class HttpStore:
             "start_time": start_time,
             "tags": [{"key": key, "value": text} for key, text in tags.items()],
         }
-        return _found(self._call("POST", "runs/create", asked, repeatable=False)["run"])
+        answer = self._call("POST", "runs/create", asked, repeatable=False)
+        with self._as_mlflow_writes():
+            return _found(answer["run"])
 
     def delete_run(self, run: str) -> None:
         """As `Store` says."""
@@ -266,11 +274,19 @@ class HttpStore:
         try:
             value = json.loads(answer.body or b"{}")
         except ValueError:
-            value = None
-        if not isinstance(value, dict):
             seen = f"with {answer.content_type or 'something'} where JSON is expected"
-            raise NotMLflow(self._shown, seen)
+            raise NotMLflow(self._shown, seen) from None
+        if not isinstance(value, dict):
+            raise NotMLflow(self._shown, _FOREIGN)
         return value
+
+    @contextmanager
+    def _as_mlflow_writes(self) -> Iterator[None]:
+        """Within, what an answer lacks is the fault of who has given it."""
+        try:
+            yield
+        except (KeyError, TypeError, AttributeError):
+            raise NotMLflow(self._shown, _FOREIGN) from None
 
     def _problem(self, answer: Answer) -> TrackingError:
         status, code, said = answer.status, _code(answer), _said(answer)

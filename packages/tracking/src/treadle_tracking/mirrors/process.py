@@ -14,7 +14,15 @@ from time import monotonic
 from attrs import evolve
 
 from treadle_tracking.backends import mirror
-from treadle_tracking.mirrors.remainder import When, entries_left, remainder, rewound, waiting
+from treadle_tracking.mirrors.remainder import (
+    When,
+    entries_left,
+    gone,
+    is_gone,
+    remainder,
+    rewound,
+    waiting,
+)
 from treadle_tracking.mirrors.sender import FIRST_PAUSE, LONGEST_PAUSE, SILENCE
 from treadle_tracking.mirrors.state import load_sent, save_sent
 from treadle_tracking.notices import say
@@ -75,7 +83,11 @@ class ProcessSender:
         self._thread.start()
 
     def wake(self) -> None:
-        """Nothing: the process looks at the log itself."""
+        """As `Sender.wake`, of what is final alone: that process is told, and the other looks at the log itself."""
+        if self._when == "committed":
+            with self._guard:
+                if self._child is not None:
+                    self._tell({"wake": True})
 
     def rewind(self, places: Mapping[str, int]) -> None:
         """As `Sender.rewind`."""
@@ -86,16 +98,22 @@ class ProcessSender:
             sent = load_sent(self._directory, self._uri)
             position = rewound(sent.position, places)
             if position != sent.position:
-                save_sent(self._directory, evolve(sent, position=position))
+                # Left as it was, the note has a place whose checksum tells that it is there no more.
+                with suppress(OSError):
+                    save_sent(self._directory, evolve(sent, position=position))
 
-    def close(self, timeout: float | None) -> str | None:
-        """As `Sender.close`; the process has ended when this returns."""
+    def hurry(self) -> None:
+        """As `Sender.hurry`."""
         if not self._closing.is_set():
             self._at_close = load_sent(self._directory, self._uri)
         with self._guard:
             self._closing.set()
             if self._child is not None:
                 self._tell({"close": True})
+
+    def close(self, timeout: float | None) -> str | None:
+        """As `Sender.close`; the process has ended when this returns."""
+        self.hurry()
         if self._thread.ident is not None:
             self._wait(timeout)
         return self._remainder()
@@ -125,6 +143,8 @@ class ProcessSender:
         return entries_left(self._directory, sent.position, self._when)
 
     def _remainder(self) -> str | None:
+        if is_gone(self._directory, self._at_close.position):
+            return gone(self._directory, self._uri)
         left = self._left()
         if left is None:
             return None
@@ -148,7 +168,8 @@ class ProcessSender:
             self._failure = f"the process that sends it has ended, {why}"
             if was_closing:
                 return
-            if not self._has_said_end:
+            # Without its directory it cannot begin, and the run says that itself.
+            if not self._has_said_end and not is_gone(self._directory, self._at_close.position):
                 self._has_said_end = True
                 say(
                     f"the process that sends the run in {self._directory} to {self._uri} has ended, {why}; "

@@ -1,25 +1,29 @@
 """What of a run a mirror has not acknowledged, and the sentence that says so."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import takewhile
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from treadle_tracking.entries import Committed, Ended, Entry
 from treadle_tracking.errors import CorruptRecord, TrackingError
-from treadle_tracking.log import Position, read_entries
+from treadle_tracking.log import START, Position, attempt_paths, read_entries
 from treadle_tracking.masking import HIDDEN
 from treadle_tracking.shell import sync_command
 
 __all__ = [
     "When",
     "entries_left",
+    "gone",
+    "is_gone",
     "last_final",
     "remainder",
     "rewound",
     "up_to",
     "waiting",
 ]
+
+_COUNTED = 10_000  # entries, in a tenth of a second; whoever waits for the end of a run has a limit
 
 When: TypeAlias = Literal["logged", "committed"]
 
@@ -40,7 +44,7 @@ def last_final(directory: Path, position: Position) -> Position:
                 isinstance(entry, Ended) and entry.status == "FINISHED"
             ):
                 waits = False
-            elif hasattr(entry, "step") or isinstance(entry, Ended):
+            elif getattr(entry, "step", None) is not None or isinstance(entry, Ended):
                 waits = True
             if not waits:
                 place = behind
@@ -61,18 +65,34 @@ def entries_left(directory: Path, position: Position, when: When = "logged") -> 
     """How many entries after `position` the mirror should have; None for none."""
     try:
         end = None if when == "logged" else last_final(directory, position)
-        left = sum(1 for _ in up_to(read_entries(directory, position), end))
+        entries = up_to(read_entries(directory, position), end)
+        left = sum(1 for _ in islice(entries, _COUNTED))
     except TrackingError:
         return "some entries"
     if left == 0:
         return None
+    if left == _COUNTED:
+        return f"{_COUNTED} entries or more"
     return "1 entry" if left == 1 else f"{left} entries"
+
+
+def is_gone(directory: Path, position: Position) -> bool:
+    """Whether there is no log any more where one was sent from, up to `position`, or was going to be."""
+    return not directory.is_dir() or (position != START and not attempt_paths(directory))
+
+
+def gone(directory: Path, uri: str) -> str:
+    """The sentence for what has not arrived and cannot be sent from `directory`, which is gone."""
+    return (
+        f"{uri} has not got all of this run, and does not get the rest: {directory} was deleted or moved while the run "
+        f"went on"
+    )
 
 
 def waiting(uri: str, left: str, timeout: float) -> str:
     """The sentence for a user who waits."""
     return (
-        f"waiting up to {timeout:g} s for {uri} to take what is left ({left}); "
+        f"waiting up to {round(timeout, 1):g} s for {uri} to take what is left ({left}); "
         f"Ctrl-C stops waiting, and nothing is lost"
     )
 

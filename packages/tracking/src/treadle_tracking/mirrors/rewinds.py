@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from itertools import count
+from typing import TypeAlias
 
 from treadle_tracking.clock import milliseconds
 from treadle_tracking.entries import Rewound
@@ -12,38 +13,45 @@ __all__ = ["ATTEMPTS_TAG", "Attempts"]
 ATTEMPTS_TAG = "treadle.attempts"
 _IN_A_TAG = 100  # of at most 78 characters each; MLflow cuts a tag at 8,000 without a word
 
+_Rule: TypeAlias = tuple[int, int | None, int]
+
 
 class Attempts:
-    """One `[start, after, step]` for every time that a run went back, in the order of their starts.
+    """One `[began, after, step]` for every time that a run went back, in the order of time.
 
-    `start` and `after` are milliseconds since the epoch, `after` may be null. A point from before `start` was cut if
-    it is later than `after`, or, without one, if its step is `step` or beyond.
+    `began` and `after` are milliseconds since the epoch, `after` may be null. A point from before `began`, when the
+    attempt began that went back, was cut if it is later than `after`, or, without one, if its step is `step` or beyond.
 
     Args:
         tags: The tags that the run has.
     """
 
     def __init__(self, tags: Mapping[str, str]) -> None:
-        self._rewound: dict[int, list[int | None]] = {}
+        self._rules: set[_Rule] = set()
         for number in count():
             try:
                 rewound = json.loads(tags[_tag(number)])
-                self._rewound |= {
-                    int(start): [start, after, step] for start, after, step in rewound
+                self._rules |= {
+                    (int(began), None if after is None else int(after), int(step))
+                    for began, after, step in rewound
                 }
             except (KeyError, ValueError, TypeError):
                 break
 
     def after(self, entry: Rewound) -> dict[str, str]:
         """The tags that say it, with one more; one that is there already changes nothing."""
-        start = milliseconds(entry.wall_time)
         after = None if entry.after is None else milliseconds(entry.after)
-        self._rewound[start] = [start, after, entry.step]
-        rewound = [self._rewound[start] for start in sorted(self._rewound)]
+        self._rules.add((milliseconds(entry.began), after, entry.step))
+        rules = sorted(self._rules, key=_order)
         return {
-            _tag(number): json.dumps(rewound[number * _IN_A_TAG : (number + 1) * _IN_A_TAG])
-            for number in range(1 + (len(rewound) - 1) // _IN_A_TAG)
+            _tag(number): json.dumps(rules[number * _IN_A_TAG : (number + 1) * _IN_A_TAG])
+            for number in range(1 + (len(rules) - 1) // _IN_A_TAG)
         }
+
+
+def _order(rule: _Rule) -> tuple[int, int, int]:
+    began, after, step = rule
+    return began, -1 if after is None else after, step
 
 
 def _tag(number: int) -> str:

@@ -16,6 +16,8 @@ from treadle_tracking.mirrors.errors import MirrorFailed
 from treadle_tracking.mirrors.remainder import (
     When,
     entries_left,
+    gone,
+    is_gone,
     last_final,
     remainder,
     rewound,
@@ -112,8 +114,17 @@ class Sender:
             position = rewound(self._sent.position, places)
             if position != self._sent.position:
                 self._sent = evolve(self._sent, position=position)
-                save_sent(self._directory, self._sent)
+                # Left as it was, the note has a place whose checksum tells that it is there no more.
+                with suppress(OSError):
+                    save_sent(self._directory, self._sent)
         self.wake()
+
+    def hurry(self) -> None:
+        """Say that `close` comes: from now on nothing rests, and the thread ends when everything has arrived."""
+        if self._sent_at_close is None:
+            self._sent_at_close = self._sent
+        self._closing.set()
+        self._woken.set()
 
     def close(self, timeout: float | None) -> str | None:
         """Send what is left, as fast as it goes, then end the thread.
@@ -125,10 +136,7 @@ class Sender:
         Returns:
             None if everything has arrived, else a sentence that says how much has not and how to send it later.
         """
-        if self._sent_at_close is None:
-            self._sent_at_close = self._sent
-        self._closing.set()
-        self._woken.set()
+        self.hurry()
         if self._thread.ident is not None:
             self._join(timeout)
         return self._remainder()
@@ -149,6 +157,8 @@ class Sender:
         return entries_left(self._directory, self._sent.position, self._when)
 
     def _remainder(self) -> str | None:
+        if is_gone(self._directory, self._sent.position):
+            return gone(self._directory, self._mirror.uri)
         left = self._left()
         if left is None:
             return None
@@ -169,6 +179,13 @@ class Sender:
             try:
                 self._deliver()
             except Exception as error:  # noqa: BLE001  # whatever it is, it must not reach the run
+                if is_gone(self._directory, self._sent.position):
+                    # The run says so itself; nothing more comes, unless the directory comes back.
+                    if closing:
+                        break
+                    self._let_go()
+                    self._closing.wait(LONGEST_PAUSE)
+                    continue
                 self._warn(error)
                 self._let_go()
                 if closing:
@@ -258,8 +275,9 @@ class Sender:
         with self._noting:
             if rewinds != self._rewinds:
                 sent = evolve(sent, position=self._sent.position)
-            save_sent(self._directory, sent)
             self._sent = sent
+            with suppress(OSError):  # without the note it is sent again, and changes nothing
+                save_sent(self._directory, sent)
 
     def _warn(self, error: Exception) -> None:
         self._failure = _reason(error)

@@ -16,16 +16,19 @@ __all__ = ["FOLDER", "SLIDER_TAG", "image_files", "thumbnail"]
 
 FOLDER = "images"
 SLIDER_TAG = "mlflow.loggedImages"
-THUMBNAIL_SIDE = 256  # pixels of the longer side; the slider draws a smaller one as a sliver
+THUMBNAIL_SIDE = 256  # pixels of the longer side; the slider draws a much smaller one as a sliver
+_LEAST, _MOST = 128, 512  # pixels of the longer side of an image that is its own thumbnail
 _LARGEST = 50_000_000  # pixels; beyond that, decoding costs more than a thumbnail is worth
 
 
 def thumbnail(image: Image) -> bytes:
-    """The image scaled, up or down, to 256 pixels on its longer side; as it is where Pillow is missing or refuses.
+    """The image scaled, up or down, to 256 pixels on its longer side; as it is from 128 to 512 of them, and where Pillow
+    is missing or refuses.
 
     A browser draws a PNG as well under the name of a WebP, which is the name that the slider asks for.
     """
-    if image.width * image.height > _LARGEST:
+    side = max(image.width, image.height)
+    if _LEAST <= side <= _MOST or image.width * image.height > _LARGEST:
         return image.png
     try:
         from PIL import Image as Pillow
@@ -34,9 +37,11 @@ def thumbnail(image: Image) -> bytes:
     try:
         with Pillow.open(BytesIO(image.png), formats=["PNG"]) as picture:
             scale = THUMBNAIL_SIDE / max(picture.size)
-            size = tuple(max(1, int(side * scale)) for side in picture.size)
+            size = tuple(max(1, int(length * scale)) for length in picture.size)
             scaled = BytesIO()
-            picture.resize((size[0], size[1])).save(scaled, "PNG")
+            # Pixels that are only repeated take few bytes, and are seen as they are.
+            how = Pillow.Resampling.NEAREST if scale > 1 else Pillow.Resampling.BICUBIC
+            picture.resize((size[0], size[1]), how).save(scaled, "PNG")
     except (OSError, ValueError, SyntaxError):
         return image.png
     return scaled.getvalue()

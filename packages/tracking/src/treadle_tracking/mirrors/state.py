@@ -14,7 +14,7 @@ from treadle_tracking.entries import Started
 from treadle_tracking.log import START, Position
 from treadle_tracking.mirrors.errors import MirrorStateDamaged
 
-__all__ = ["Sent", "load_every", "load_sent", "lock_path", "save_sent"]
+__all__ = ["Sent", "forget_sent", "load_every", "load_sent", "lock_path", "save_sent"]
 
 
 @frozen(kw_only=True)
@@ -64,6 +64,11 @@ def load_every(directory: Path) -> list[Sent]:
         MirrorStateDamaged: one of the files cannot be read.
     """
     return [_load(path) for path in sorted(directory.glob(".mirror-*.json"))]
+
+
+def forget_sent(directory: Path, uri: str) -> None:
+    """Take the mirror `uri` away: it is none of the run's own any more."""
+    _path(directory, uri, ".json").unlink(missing_ok=True)
 
 
 def save_sent(directory: Path, sent: Sent) -> None:

@@ -344,7 +344,7 @@ class MirrorConformance:
         self.sent(directory, log)
         later = run.wall_time + 60
         again = evolve(run, wall_time=later, attempt=1)
-        rewound = Rewound(wall_time=later + 0.002, step=6, after=log[-2].wall_time)
+        rewound = Rewound(wall_time=later + 0.002, began=later, step=6, after=log[-2].wall_time)
         more = Scalars(wall_time=later + 0.004, step=6, values={"loss": 0.125})
         self.sent(directory, [run], [again, rewound, more])
         running = self.the_run(run.uid)
