@@ -86,17 +86,11 @@ class Recorder:
         self._started = started
         self._ownership = ownership
         self._strict = strict
-        self._best = Best(started.best)
         self._senders: Sequence[Follower] = ()
         self._wakes_at_once = True
         self._pending = Pending()
         self._names: set[str] = set()
-        self._has_warned = False
-        self._has_told_trouble = False
-        self._has_told_absence = False
-        self._has_told_wait = False
-        self._has_told_artifact = False
-        self._has_told_step = False
+        self._told: set[str] = set()  # troubles, each by a word for it
         self._has_steps = False  # of this attempt
         self._goes_on = before.started is not None
         self._repeats = self._goes_on and repeats
@@ -189,25 +183,28 @@ class Recorder:
             for sender in self._senders:
                 sender.wake()
 
+    def _say_once(self, trouble: str, sentence: str) -> None:
+        if trouble not in self._told:
+            self._told.add(trouble)
+            say(sentence)
+
     def _warn(self, error: OSError) -> None:
-        if not self._has_warned:
-            self._has_warned = True
-            say(
-                f"{self.directory} cannot be written to ({error.strerror or error}); training goes on, entries are "
-                f"kept in memory as far as that goes and written when there is room"
-            )
+        self._say_once(
+            "writing",
+            f"{self.directory} cannot be written to ({error.strerror or error}); training goes on, entries are "
+            f"kept in memory as far as that goes and written when there is room",
+        )
 
     def lose(self, error: OSError, file: str) -> None:
         """Count a file that could not be kept, by its path in the run. Raises `RecordingFailed` instead if strict."""
         if self._strict:
             raise RecordingFailed(self.directory, error) from error
         self.lost += 1
-        if not self._has_told_artifact:
-            self._has_told_artifact = True
-            say(
-                f"{file} could not be kept in {self.directory} ({error.strerror or error}), and is lost, as is any later "
-                f"file that there is no room for; training goes on"
-            )
+        self._say_once(
+            "artifact",
+            f"{file} could not be kept in {self.directory} ({error.strerror or error}), and is lost, as is any later "
+            f"file that there is no room for; training goes on",
+        )
 
     def log(self, values: Mapping[str, Any], step: int) -> None:
         """Write one call's metrics, or keep them until they are fetched from their device. Raises as `Run.log`."""
@@ -241,11 +238,11 @@ class Recorder:
         self._names.add(checked)
 
     def _before_step(self, step: int) -> None:
-        if not -_INT32 <= step < _INT32 and not self._has_told_step:
-            self._has_told_step = True
-            say(
+        if not -_INT32 <= step < _INT32 and "step" not in self._told:
+            self._say_once(
+                "step",
                 f"the step {step} does not fit into 32 bits: all is kept, but TensorBoard's HPARAMS page fails for every "
-                f"run below the same directory. Count from a smaller number, such as the optimizer updates so far"
+                f"run below the same directory. Count from a smaller number, such as the optimizer updates so far",
             )
         if self._repeats:
             # A run that goes on without a word about where: what it repeats, it replaces.
@@ -277,12 +274,11 @@ class Recorder:
         except RecordingFailed:
             return True  # it is raised at the next call that flushes
         except Exception as error:  # noqa: BLE001  # the thread that calls this also says that the process lives
-            if not self._has_told_trouble:
-                self._has_told_trouble = True
-                say(
-                    f"metrics on a device could not be fetched, and it is tried again "
-                    f"({type(error).__name__}: {error})"
-                )
+            self._say_once(
+                "device",
+                f"metrics on a device could not be fetched, and it is tried again "
+                f"({type(error).__name__}: {error})",
+            )
             return True
         self._log.retry()
         return self._log.waiting > 0
@@ -292,10 +288,11 @@ class Recorder:
         pending = self._pending
         self._look()
         pending.deliver(self._write_scalars)
-        if pending.trouble is not None and not self._has_told_trouble:
-            self._has_told_trouble = True
+        if pending.trouble is not None:
             reason = str(pending.trouble).partition("\n")[0]
-            say(f"metrics could not be fetched from their device, and are lost: {reason}")
+            self._say_once(
+                "device", f"metrics could not be fetched from their device, and are lost: {reason}"
+            )
 
     def _beat(self) -> None:
         self._ownership.beat()
@@ -314,20 +311,19 @@ class Recorder:
             return
         if self._strict:
             raise RecordingFailed(self.directory, error) from error
-        if not self._has_told_absence:
-            self._has_told_absence = True
-            say(
-                f"{self.directory} is gone: {error.strerror}; training goes on, and what is recorded from now on is lost "
-                f"unless the directory is put back"
-            )
+        self._say_once(
+            "absence",
+            f"{self.directory} is gone: {error.strerror}; training goes on, and what is recorded from now on is lost "
+            f"unless the directory is put back",
+        )
 
     def _tell_of_waiting(self) -> None:
-        if (waiting := self._log.waiting) and not self._has_told_wait:
-            self._has_told_wait = True
+        if waiting := self._log.waiting:
             entries = "1 entry waits" if waiting == 1 else f"{waiting} entries wait"
-            say(
+            self._say_once(
+                "waiting",
                 f"{entries} for room in {self.directory}: a checkpoint that is taken now does not cover "
-                f"{'it' if waiting == 1 else 'them'}. Make room, and take another"
+                f"{'it' if waiting == 1 else 'them'}. Make room, and take another",
             )
 
     def _flush_at_exit(self) -> None:
