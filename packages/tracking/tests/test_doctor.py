@@ -22,7 +22,6 @@ from treadle_tracking.entries import Artifact, Committed, Ended, Image, Params, 
 from treadle_tracking.log import LogWriter, attempt_path, last_entry, read_entries
 from treadle_tracking.mirrors.state import Sent, load_every, save_sent
 from treadle_tracking.ownership import Ownership, Writer
-from treadle_tracking.reading import read_run
 from treadle_tracking.syncing import sync
 from treadle_tracking.wire import framed, records
 
@@ -120,7 +119,7 @@ def test_a_killed_run_is_ended_at_its_last_entry(directory):
             "has no end, and no process writes it: it was last heard of at 1970-01-01 00:17:00 UTC",
         )
     ] == found(directory)
-    assert "UNFINISHED" == read_run(directory).status
+    assert "UNFINISHED" == open_runs(f"tensorboard:{directory}")[0].status
     assert expected == mended(directory)
     assert Ended(wall_time=1020.0, status="KILLED") == last_entry(directory)
     assert [] == found(directory)

@@ -5,6 +5,7 @@ import pytest
 from treadle_tracking import open_runs, start_run
 from treadle_tracking.errors import (
     AmbiguousRun,
+    InvalidName,
     InvalidTarget,
     RunDirectoryError,
     UnknownMetric,
@@ -54,7 +55,8 @@ def test_a_run_is_read_as_it_was_recorded(root):
     )
     assert repr(params) == repr(read.params)
     assert {"x": "2"} == read.tags
-    assert {"loss": ((1, 0.1), (2, 1e300)), "acc": ((1, float("inf")),)} == read.metrics
+    assert {"loss": 1e300, "acc": float("inf")} == read.metrics
+    assert ((1, 0.1), (2, 1e300)) == read.history("loss")
     assert (("vocab.json",), (), ("note",)) == (read.artifacts, read.images, read.texts)
     assert read.started <= read.ended
     assert read.damage is None
@@ -114,6 +116,17 @@ def test_a_run_is_found_by_uid_or_name(root):
     assert f"no run 'u4' in {root}. There is 'a', 'b'." == str(unknown.value)
 
 
+def test_runs_are_listed_by_number_and_sliced(root):
+    """Runs are a sequence too: by number from either end, and a part of them is runs again."""
+    for name in "abc":
+        start_run("tensorboard:runs", name=name).close()
+    runs = open_runs("tensorboard:runs")
+
+    assert ["a", "c"] == [runs[0].name, runs[-1].name]
+    assert ["b", "c"] == [run.name for run in runs[1:]]
+    assert "c" == runs[1:]["c"].name
+
+
 def test_an_unknown_metric_is_an_error_with_a_suggestion(root):
     """The message names the run and the metric that may have been meant."""
     with start_run("tensorboard:runs", name="a") as run:
@@ -153,34 +166,26 @@ def test_a_missing_directory_is_an_error(root):
     )
 
 
-def test_a_mirror_is_not_read(root):
-    """An MLflow URI is refused with where runs are read from, and without its password."""
-    with pytest.raises(InvalidTarget) as caught:
-        open_runs("mlflow:http://u:p@host")
-
-    assert (
-        "target 'mlflow:http://***@host' is a mirror; runs are read from their directories: 'tensorboard:DIR', the "
-        "one that the runs were started with, or 'tensorboard:.treadle/runs'"
-    ) == str(caught.value)
-
-
 def test_a_list_is_not_read(root):
     """Runs are read from one place."""
     with pytest.raises(InvalidTarget) as caught:
         open_runs(["tensorboard:runs"])
 
     assert (
-        "target is ['tensorboard:runs'] (list); runs are read from one place: 'tensorboard:DIR'"
+        "target is ['tensorboard:runs'] (list); runs are read from one place: 'tensorboard:DIR' or 'mlflow:URI'"
     ) == str(caught.value)
 
 
-def test_a_number_is_no_name(root):
-    """Runs are asked for by name, and a number is told so like any other name that is not there."""
+def test_what_is_neither_a_name_nor_a_number_is_no_run(root):
+    """Anything else is an error that says what runs are found by."""
     start_run("tensorboard:runs", name="a").close()
-    with pytest.raises(UnknownRun) as caught:
-        open_runs("tensorboard:runs")[0]
+    with pytest.raises(InvalidName) as caught:
+        open_runs("tensorboard:runs")[None]
 
-    assert f"no run 0 in {root}. There is 'a'." == str(caught.value)
+    assert (
+        "the run that is asked for is None; expected a text of at least one character that UTF-8 can write. "
+        "Give a uid, a name or a number"
+    ) == str(caught.value)
 
 
 def test_a_run_is_in_the_runs_by_name_by_uid_and_itself(root):

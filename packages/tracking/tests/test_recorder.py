@@ -145,10 +145,14 @@ def test_a_run_that_is_closed_while_another_thread_logs_ends_once(monkeypatch):
     run.close()
     for thread in threads:
         thread.join()
-    metrics = open_runs(RUNS)[run.uid].metrics
+    read = open_runs(RUNS)[run.uid]
+    points = [
+        len(read.history(name)) if name in read.metrics else 0
+        for name in (f"loss/{thread}" for thread in range(4))
+    ]
 
     assert type(entries(run)[-1]) is Ended
-    assert logged == [len(metrics.get(f"loss/{thread}", ())) for thread in range(4)]
+    assert logged == points
 
 
 def test_threads_that_log_as_a_run_goes_on_replace_once(root):
@@ -169,8 +173,8 @@ def test_threads_that_log_as_a_run_goes_on_replace_once(root):
     (read,) = open_runs(RUNS)
 
     assert {
-        f"loss/{thread}": [(step, float(step)) for step in range(1, 51)] for thread in range(4)
-    } == {name: sorted(points) for name, points in read.metrics.items()}
+        f"loss/{thread}": tuple((step, float(step)) for step in range(1, 51)) for thread in range(4)
+    } == {name: read.history(name) for name in read.metrics}
     assert 1 == sum(type(entry) is Rewound for entry in entries(run))
 
 

@@ -98,7 +98,7 @@ def test_a_place_is_gone_back_to():
         run.log({"loss": 3.0}, step=2)
     (read,) = open_runs(RUNS)
 
-    assert {"loss": ((1, 1.0), (2, 3.0))} == read.metrics
+    assert (["loss"], ((1, 1.0), (2, 3.0))) == (list(read.metrics), read.history("loss"))
     assert ({"a": "1"}, {"lr": 0.1}, "FINISHED") == (read.tags, read.params, read.status)
     assert ["Ended", "Scalars", "Text", "Tags"] == [
         type(entry).__name__ for entry in aside(run.directory)
@@ -275,7 +275,7 @@ def test_the_first_log_says_where_a_run_goes_on():
         run.log({"loss": 0.5}, step=4)
         run.log({"loss": 0.25}, step=2)
 
-    assert ((1, 1.0), (2, 2.0), (3, 3.0), (4, 0.5), (2, 0.25)) == (
+    assert ((1, 1.0), (2, 2.0), (2, 0.25), (3, 3.0), (4, 0.5)) == (
         open_runs(RUNS)["u"].history("loss")
     )
 

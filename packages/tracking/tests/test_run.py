@@ -443,9 +443,9 @@ def test_threads_record_into_the_one_run(root):
             thread.join()
     (read,) = open_runs("tensorboard:runs")
 
-    assert {
-        f"loss/{n}": tuple((step, float(step)) for step in range(100)) for n in range(4)
-    } == read.metrics
+    assert {f"loss/{n}": tuple((step, float(step)) for step in range(100)) for n in range(4)} == {
+        name: read.history(name) for name in read.metrics
+    }
 
 
 def test_a_full_disk_does_not_stop_training(root):

@@ -17,16 +17,20 @@ from treadle_tracking.mirrors.base import Mirror
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
+    from treadle_tracking.reading.reader import Reader
+
 __all__ = [
     "Backend",
     "BackendClash",
     "BackendNotLoaded",
     "BackendUnfit",
     "BackendWithoutMirror",
+    "BackendWithoutReader",
     "installed_schemes",
     "is_known",
     "mirror",
     "normalized",
+    "reader",
 ]
 
 _GROUP = "treadle_tracking.backends"
@@ -36,7 +40,7 @@ _OWN = {"mlflow": "treadle_tracking.mirrors.mlflow_backend"}
 
 
 class Backend(Protocol):
-    """What an entry point of the group `treadle_tracking.backends` names: a module will do.
+    """What an entry point of the group `treadle_tracking.backends` names: a module will do. Either function may be missing.
 
     It may also have a function `normalized(address: str) -> str`. That gives the address as it means the same from
     every directory and at every time, and raises where it can be none; it is called before `mirror`, with what the
@@ -48,6 +52,9 @@ class Backend(Protocol):
 
         May look at the machine, to say what is missing there, and asks nothing of a network.
         """
+
+    def reader(self, address: str) -> "Reader":
+        """What reads the runs at this address. May ask the place whether it is there, and changes nothing."""
 
 
 class BackendClash(TrackingError):
@@ -82,13 +89,23 @@ class BackendWithoutMirror(TrackingError):
         )
 
 
-class BackendUnfit(TrackingError):
-    """What a backend has made is no mirror, or one that cannot be found again."""
+class BackendWithoutReader(TrackingError):
+    """Runs cannot be read at a place of this kind."""
 
-    def __init__(self, scheme: str, origin: str, problem: str) -> None:
+    def __init__(self, target: str, origin: str) -> None:
+        super().__init__(
+            f"runs cannot be read from {target!r}: the backend of '{target.partition(':')[0]}:', {origin}, has no "
+            f"function `reader`"
+        )
+
+
+class BackendUnfit(TrackingError):
+    """What a backend has made is no mirror or reader, or one that cannot be found again."""
+
+    def __init__(self, scheme: str, origin: str, problem: str, suite: str) -> None:
         super().__init__(
             f"the backend of '{scheme}:', {origin}, {problem}. Whoever wrote it finds that out with "
-            f"treadle_tracking.testing.MirrorConformance"
+            f"treadle_tracking.testing.{suite}"
         )
         self.scheme = scheme
 
@@ -174,11 +191,47 @@ def mirror(target: str) -> Mirror:
         raise BackendWithoutMirror(masked(target), found.origin)
     made = make(address)
     if not isinstance(made, Mirror):
-        raise BackendUnfit(scheme, found.origin, f"has made {seen(made)}, which is no mirror")
-    if not made.uri.startswith(f"{scheme}:"):
-        problem = f"has made a mirror whose uri does not begin with '{scheme}:'"
-        raise BackendUnfit(scheme, found.origin, problem)
-    if made.uri != masked(made.uri):
-        problem = f"has made a mirror whose uri shows a secret of {masked(target)!r}"
-        raise BackendUnfit(scheme, found.origin, problem)
+        problem = f"has made {seen(made)}, which is no mirror"
+        raise BackendUnfit(scheme, found.origin, problem, "MirrorConformance")
+    if flaw := _flaw("a mirror whose uri", made.uri, target):
+        raise BackendUnfit(scheme, found.origin, flaw, "MirrorConformance")
     return made
+
+
+def reader(target: str) -> "Reader":
+    """What reads the runs at a normalized target.
+
+    Args:
+        target: As for `mirror`.
+
+    Raises:
+        BackendClash: several packages have a backend of the scheme.
+        BackendNotLoaded: the backend cannot be imported.
+        BackendWithoutReader: runs cannot be read there.
+        BackendUnfit: what the backend has made is no reader, or its `target` is none.
+        TrackingError: whatever else the backend says of the address, or of what it needs.
+    """
+    from treadle_tracking.reading.reader import Reader
+
+    scheme, _, address = target.partition(":")
+    found = _find(scheme)
+    make = getattr(found.backend, "reader", None)
+    if not callable(make):
+        raise BackendWithoutReader(masked(target), found.origin)
+    made = make(address)
+    if not isinstance(made, Reader):
+        problem = f"has made {seen(made)}, which is no reader"
+        raise BackendUnfit(scheme, found.origin, problem, "ReaderConformance")
+    if flaw := _flaw("a reader whose target", made.target, target):
+        raise BackendUnfit(scheme, found.origin, flaw, "ReaderConformance")
+    return made
+
+
+def _flaw(what: str, name: str, target: str) -> str | None:
+    """Why this cannot be the name of what was made of `target`."""
+    scheme = target.partition(":")[0]
+    if not name.startswith(f"{scheme}:"):
+        return f"has made {what} does not begin with '{scheme}:'"
+    if name != masked(name):
+        return f"has made {what} shows a secret of {masked(target)!r}"
+    return None

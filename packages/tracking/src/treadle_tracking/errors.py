@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 
-def _suggestion(given: object, known: Iterable[str]) -> str:
+def suggestion(given: object, known: Iterable[str]) -> str:
     """A sentence that names what may have been meant, or what there is."""
     names = list(known)
     close = get_close_matches(str(given), names, n=1)
@@ -213,19 +213,19 @@ class CorruptRecord(TrackingError):
 class UnknownRun(TrackingError):
     """No run of this name or uid is there."""
 
-    def __init__(self, given: str, root: Path, known: Iterable[str]) -> None:
-        super().__init__(f"no run {_shown(given)} in {root}. {_suggestion(given, known)}")
+    def __init__(self, given: object, place: object, known: Iterable[str]) -> None:
+        super().__init__(f"no run {_shown(given)} in {place}. {suggestion(given, known)}")
 
 
 class AmbiguousRun(TrackingError):
     """Several runs have this name, or this uid."""
 
-    def __init__(self, given: str, directories: Sequence[Path]) -> None:
+    def __init__(self, given: str, directories: Sequence[Path | str]) -> None:
         places = _some(str(directory) for directory in directories)
-        super().__init__(
-            f"several runs are called {given!r}: {places}. Ask for one by a uid that it has alone, or read it by "
-            f"itself: open_runs('tensorboard:{directories[0]}')"
-        )
+        advice = "Ask for one by a uid that it has alone"
+        if isinstance(directories[0], Path):
+            advice += f", or read it by itself: open_runs('tensorboard:{directories[0]}')"
+        super().__init__(f"several runs are called {given!r}: {places}. {advice}")
 
 
 class UnknownMetric(TrackingError):
@@ -233,7 +233,7 @@ class UnknownMetric(TrackingError):
 
     def __init__(self, given: str, run_name: str, known: Iterable[str]) -> None:
         super().__init__(
-            f"the run {run_name!r} has no metric {given!r}. {_suggestion(given, known)}"
+            f"the run {run_name!r} has no metric {given!r}. {suggestion(given, known)}"
         )
 
 
@@ -300,7 +300,7 @@ class NoSuchRun(TrackingError):
 
     def __init__(self, wanted: str, root: Path, known: Iterable[str]) -> None:
         super().__init__(
-            f"no run {wanted} can be continued in {root}. {_suggestion(wanted, known)} "
+            f"no run {wanted} can be continued in {root}. {suggestion(wanted, known)} "
             f"resume='auto' starts a new one where there is none"
         )
 

@@ -1,0 +1,119 @@
+"""What the entries of a log come to: one run, without its histories."""
+
+from math import isnan, nan
+
+from attrs import define, field
+
+from treadle_tracking.clock import milliseconds
+from treadle_tracking.entries import (
+    Artifact,
+    Ended,
+    Entry,
+    Function,
+    Histogram,
+    Image,
+    Params,
+    ParamValue,
+    Scalars,
+    Started,
+    Table,
+    Tags,
+    Text,
+)
+from treadle_tracking.params import joined
+from treadle_tracking.reading.record import Contents
+
+__all__ = ["Latest", "Summary"]
+
+
+@define
+class Latest:
+    """The last point of a metric and its extremes, NaN aside."""
+
+    step: int
+    time: int  # milliseconds since the epoch
+    value: float
+    least: float = nan
+    greatest: float = nan
+
+    def add(self, step: int, time: int, value: float) -> None:
+        """Take one more point into account."""
+        if step > self.step or (step == self.step and self._is_later(time, value)):
+            self.step, self.time, self.value = step, time, value
+        if not self.least <= value:
+            self.least = value if not isnan(value) else self.least
+        if not self.greatest >= value:
+            self.greatest = value if not isnan(value) else self.greatest
+
+    def _is_later(self, time: int, value: float) -> bool:
+        # As `Points` orders them.
+        mine = 0.0 if isnan(self.value) else self.value
+        return (time, 0.0 if isnan(value) else value) > (self.time, mine)
+
+
+@define
+class Summary:
+    """A run's log, summed up so far."""
+
+    started: Started | None = None
+    ended: Ended | None = None
+    params: dict[str, ParamValue] = field(factory=dict)
+    tags: dict[str, str] = field(factory=dict)
+    metrics: dict[str, Latest] = field(factory=dict)
+    artifacts: dict[str, None] = field(factory=dict)
+    images: dict[str, None] = field(factory=dict)
+    texts: dict[str, None] = field(factory=dict)
+    histograms: dict[str, None] = field(factory=dict)
+    tables: dict[str, None] = field(factory=dict)
+    functions: dict[str, str] = field(factory=dict)
+
+    def add(self, entry: Entry) -> None:
+        """Take the next entry into account."""
+        match entry:
+            case Scalars():
+                time = milliseconds(entry.wall_time)
+                for name, value in entry.values.items():
+                    self.add_point(name, entry.step, time, value)
+            case Image():
+                self.images[entry.name] = None
+            case Text():
+                self.texts[entry.name] = None
+            case Histogram():
+                self.histograms[entry.name] = None
+            case Table():
+                self.tables[entry.name] = None
+            case Function():
+                self.functions[entry.name] = entry.qualified_name
+            case Artifact():
+                self.artifacts[entry.path] = None
+            case Params():
+                self.params = joined(self.params, entry.values)
+            case Tags():
+                self.tags.update(entry.values)
+            case Started():
+                self.started = self.started or entry
+                self.ended = None
+            case Ended():
+                self.ended = entry
+            case _:
+                pass  # where an attempt goes on, and what is final: the log is as that left it
+
+    def add_point(self, name: str, step: int, time: int, value: float) -> None:
+        """Take one point of a metric into account; `time` is in milliseconds since the epoch."""
+        latest = self.metrics.get(name)
+        if latest is None:
+            self.metrics[name] = Latest(step, time, value, value, value)
+        else:
+            latest.add(step, time, value)
+
+    @property
+    def contents(self) -> Contents:
+        """What it has beside numbers."""
+        return Contents(
+            artifacts=tuple(self.artifacts),
+            images=tuple(self.images),
+            texts=tuple(self.texts),
+            histograms=tuple(self.histograms),
+            tables=tuple(self.tables),
+            functions=self.functions,
+        )
