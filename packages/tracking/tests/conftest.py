@@ -1,12 +1,15 @@
-"""What tests of several modules share: an MLflow server in a thread of the test, which can be told to misbehave."""
+"""What tests of several modules share: TensorBoard, and an MLflow server in a thread that can be told to misbehave."""
 
 import json
 import re
 import ssl
+import subprocess
 import sys
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -269,3 +272,74 @@ def make_fake_mlflow(plain_environment):
 def fake_mlflow(make_fake_mlflow):
     """A fake server over plain http."""
     return make_fake_mlflow()
+
+
+class TensorBoard:
+    """TensorBoard itself over a folder, started when it is first asked.
+
+    Args:
+        folder: Its log directory.
+        said: A file for what it prints.
+        load_fast: `auto` is its Rust data server, `false` Python alone.
+    """
+
+    def __init__(self, folder, said, load_fast):
+        self._options = [
+            *("--logdir", str(folder), "--host", "127.0.0.1", "--port", "0"),
+            *("--reload_interval", "1", "--reload_multifile", "true", f"--load_fast={load_fast}"),
+        ]
+        self._said = said
+        self._process = None
+
+    def __call__(self, path, body=None, **query):
+        """What it answers: JSON, or else bytes."""
+        if self._process is None:
+            with self._said.open("wb") as output:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "tensorboard.main", *self._options],
+                    stdout=output,
+                    stderr=output,
+                )
+        address = self.until(lambda: self._said.read_text().partition(" at ")[2].partition(" ")[0])
+        url = f"{address.rstrip('/')}/data/{path}" + (f"?{urlencode(query)}" if query else "")
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        with urlopen(Request(url, data, headers), timeout=30) as response:
+            answer = response.read()
+        return json.loads(answer) if answer[:1] in b"[{" else answer
+
+    @staticmethod
+    def until(read):
+        """What `read` gives as soon as it is something; TensorBoard starts and reads in its own time."""
+        end = time.monotonic() + 90
+        while not (found := read()):
+            assert time.monotonic() < end, "TensorBoard did not show it in time"
+            time.sleep(0.1)
+        return found
+
+    def close(self):
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(30)
+
+
+@pytest.fixture(params=["auto", "false"])
+def serve_tensorboard(request, tmp_path):
+    """A function that puts TensorBoard over a folder, with its Rust data server and with Python alone."""
+    pytest.importorskip("tensorboard", reason="needs the extra treadle-tracking[tensorboard]")
+    served = []
+
+    def serve(folder):
+        said = tmp_path / f"tensorboard{len(served)}.log"
+        served.append(TensorBoard(folder, said, request.param))
+        return served[-1]
+
+    yield serve
+    for one in served:
+        one.close()
+
+
+@pytest.fixture
+def tensorboard(serve_tensorboard, tmp_path):
+    """TensorBoard over `tmp_path / "runs"`."""
+    return serve_tensorboard(tmp_path / "runs")

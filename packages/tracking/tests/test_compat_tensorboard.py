@@ -1,18 +1,12 @@
-import json
 import re
 import subprocess
 import sys
-import time
 from io import BytesIO
 from struct import pack, unpack
-from urllib.parse import urlencode
-from urllib.request import Request, urlopen
 
 import pytest
 
 pytestmark = pytest.mark.slow
-
-DEADLINE = 90  # seconds; TensorBoard needs a few to start and to read
 NAMES = {"torch": "torch.utils.tensorboard", "ours": "treadle_tracking.compat"}
 
 CURVES = """
@@ -104,55 +98,8 @@ with SummaryWriter(sys.argv[1] + "/grid") as writer:
 """
 
 
-@pytest.fixture(params=["auto", "false"])
-def tensorboard(request, tmp_path):
-    """TensorBoard over the folder of either import, with its Rust data server and with Python alone."""
-    pytest.importorskip("tensorboard", reason="needs the extra treadle-tracking[tensorboard]")
-    processes = []
-
-    def serve(folder):
-        said = tmp_path / f"{folder.name}.log"
-        with said.open("wb") as output:
-            process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "tensorboard.main", "--logdir", str(folder)),
-                    *("--host", "127.0.0.1", "--port", "0", "--reload_interval", "1"),
-                    *(f"--load_fast={request.param}", "--reload_multifile", "true"),
-                ],
-                stdout=output,
-                stderr=output,
-            )
-        processes.append(process)
-
-        def ask(path, body=None, **query):
-            address = eventually(lambda: said.read_text().partition(" at ")[2].partition(" ")[0])
-            url = f"{address.rstrip('/')}/data/{path}" + (f"?{urlencode(query)}" if query else "")
-            data = None if body is None else json.dumps(body).encode()
-            headers = {"Content-Type": "application/json"}
-            with urlopen(Request(url, data, headers), timeout=30) as response:
-                answer = response.read()
-            return json.loads(answer) if answer[:1] in b"[{" else answer
-
-        return ask
-
-    yield serve
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        process.wait(30)
-
-
-def eventually(read):
-    """What `read` gives as soon as it is something; TensorBoard reads in its own time."""
-    end = time.monotonic() + DEADLINE
-    while not (found := read()):
-        assert time.monotonic() < end, "TensorBoard did not show it in time"
-        time.sleep(0.1)
-    return found
-
-
 @pytest.fixture
-def both(tmp_path, tensorboard):
+def both(tmp_path, serve_tensorboard):
     """Runs a script with either import; TensorBoard over what each has written, and what each has said."""
 
     def run(script):
@@ -167,7 +114,7 @@ def both(tmp_path, tensorboard):
                 check=False,
             )
             assert 0 == done.returncode, done.stderr
-            asks[name], said[name] = tensorboard(folder), done.stdout
+            asks[name], said[name] = serve_tensorboard(folder), done.stdout
         return asks, said
 
     for needed in ("torch", "matplotlib", "PIL"):
@@ -182,7 +129,7 @@ def complete(ask, plugin, tag, run="run"):
         tags = ask(f"plugin/{plugin}/tags")
         return tag in tags.get(run, {}) and tags
 
-    return eventually(read)
+    return ask.until(read)
 
 
 def single(numbers):
@@ -255,7 +202,7 @@ def test_a_script_shows_the_same_with_either_import(both, request):
                 image.tobytes(),
             )
 
-    if request.node.callspec.params["tensorboard"] == "auto":
+    if request.node.callspec.params["serve_tensorboard"] == "auto":
         for each in shown.values():
             each["histograms"] = {tag: inner(rows) for tag, rows in each["histograms"].items()}
             del each["distributions"]  # made of the same
@@ -277,7 +224,7 @@ def sessions(ask, count):
         groups = answer["sessionGroups"]
         return len(groups) == count and all(group["sessions"] for group in groups) and groups
 
-    return eventually(read)
+    return ask.until(read)
 
 
 def test_hyperparameters_are_those_of_the_run_itself(both):

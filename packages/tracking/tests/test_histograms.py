@@ -1,11 +1,6 @@
-import json
 import math
-import subprocess
 import sys
-import time
 from itertools import pairwise
-from urllib.parse import urlencode
-from urllib.request import urlopen
 
 import pytest
 from hypothesis import example, given
@@ -162,44 +157,6 @@ def test_a_missing_numpy_names_the_extra(monkeypatch):
     ) == str(caught.value)
 
 
-@pytest.fixture(params=["auto", "false"])
-def tensorboard(request, tmp_path):
-    """Asks TensorBoard about `tmp_path / "runs"`: its default backend, and Python's alone."""
-    pytest.importorskip("tensorboard", reason="needs the extra treadle-tracking[tensorboard]")
-    said = tmp_path / "tensorboard.log"
-    with said.open("wb") as output:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "tensorboard.main", "--logdir", str(tmp_path / "runs")),
-                *("--host", "127.0.0.1", "--port", "0", "--reload_interval", "1"),
-                f"--load_fast={request.param}",
-            ],
-            stdout=output,
-            stderr=output,
-        )
-
-    def ask(path, **query):
-        address = eventually(lambda: said.read_text().partition(" at ")[2].partition(" ")[0])
-        url = f"{address.rstrip('/')}/data/plugin/{path}" + (
-            f"?{urlencode(query)}" if query else ""
-        )
-        with urlopen(url, timeout=30) as response:
-            return json.loads(response.read())
-
-    yield ask
-    process.terminate()
-    process.wait(30)
-
-
-def eventually(read):
-    """What `read` gives as soon as it is something; TensorBoard reads in its own time."""
-    end = time.monotonic() + 90
-    while not (found := read()):
-        assert time.monotonic() < end, "TensorBoard did not show it in time"
-        time.sleep(0.1)
-    return found
-
-
 @pytest.mark.slow
 def test_tensorboard_shows_histograms(tensorboard, tmp_path):
     """Both backends give the very buckets, also of one value and of none, and distributions of them."""
@@ -221,16 +178,20 @@ def test_tensorboard_shows_histograms(tensorboard, tmp_path):
     log.close()
 
     assert given_values.keys() == set(
-        eventually(
-            lambda: len(found := tensorboard("histograms/tags").get("e/r", {})) == 5 and found
+        tensorboard.until(
+            lambda: (
+                len(found := tensorboard("plugin/histograms/tags").get("e/r", {})) == 5 and found
+            )
         )
     )
     for name, values in given_values.items():
-        eventually(
-            lambda name=name: len(tensorboard("histograms/histograms", run="e/r", tag=name)) == 3
+        tensorboard.until(
+            lambda name=name: (
+                len(tensorboard("plugin/histograms/histograms", run="e/r", tag=name)) == 3
+            )
         )
-        points = tensorboard("histograms/histograms", run="e/r", tag=name)
-        distributions = tensorboard("distributions/distributions", run="e/r", tag=name)
+        points = tensorboard("plugin/histograms/histograms", run="e/r", tag=name)
+        distributions = tensorboard("plugin/distributions/distributions", run="e/r", tag=name)
         expected = [list(bucket) for bucket in buckets(name, values)]
 
         assert [(step, expected) for step in range(3)] == [(step, rows) for _, step, rows in points]

@@ -1,10 +1,3 @@
-import json
-import subprocess
-import sys
-import time
-from urllib.parse import urlencode
-from urllib.request import Request, urlopen
-
 import attrs
 import pytest
 
@@ -206,45 +199,6 @@ class Typed:
     seed: int = 0
 
 
-@pytest.fixture(params=["auto", "false"])
-def tensorboard(request, tmp_path):
-    """Asks TensorBoard about `tmp_path / "runs"`: its default backend, and Python's alone."""
-    pytest.importorskip("tensorboard", reason="needs the extra treadle-tracking[tensorboard]")
-    said = tmp_path / "tensorboard.log"
-    with said.open("wb") as output:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "tensorboard.main", "--logdir", str(tmp_path / "runs")),
-                *("--host", "127.0.0.1", "--port", "0", "--reload_interval", "1"),
-                f"--load_fast={request.param}",
-            ],
-            stdout=output,
-            stderr=output,
-        )
-
-    def ask(path, body=None, **query):
-        address = eventually(lambda: said.read_text().partition(" at ")[2].partition(" ")[0])
-        url = f"{address.rstrip('/')}/data/{path}" + (f"?{urlencode(query)}" if query else "")
-        data = None if body is None else json.dumps(body).encode()
-        with urlopen(
-            Request(url, data, {"Content-Type": "application/json"}), timeout=30
-        ) as answer:
-            return json.loads(answer.read())
-
-    yield ask
-    process.terminate()
-    process.wait(30)
-
-
-def eventually(read):
-    """What `read` gives as soon as it is something; TensorBoard reads in its own time."""
-    end = time.monotonic() + 90
-    while not (found := read()):
-        assert time.monotonic() < end, "TensorBoard did not show it in time"
-        time.sleep(0.1)
-    return found
-
-
 @pytest.fixture
 def record(tmp_path):
     """Writes a run, as far as TensorBoard sees it."""
@@ -281,10 +235,10 @@ def test_tensorboard_has_one_table_of_all_runs(tensorboard, record):
         "allowedStatuses": ["STATUS_UNKNOWN", "STATUS_SUCCESS", "STATUS_FAILURE", "STATUS_RUNNING"]
     }
     runs = ["killed", "odd", "seed1", "seed2", "typed"]
-    scalars = eventually(
+    scalars = tensorboard.until(
         lambda: sorted(found := tensorboard("plugin/scalars/tags")) == runs and found
     )
-    groups = eventually(
+    groups = tensorboard.until(
         lambda: (
             len(found := tensorboard("plugin/hparams/session_groups", body)["sessionGroups"]) == 4
             and found

@@ -1,64 +1,9 @@
-import json
-import subprocess
-import sys
-import time
-from urllib.parse import urlencode
-from urllib.request import Request, urlopen
-
 import pytest
 
 from treadle_tracking import open_runs, start_run
 from treadle_tracking.compat import SummaryWriter
 
 pytestmark = pytest.mark.slow
-
-DEADLINE = 90  # seconds; TensorBoard needs a few to start and to read
-
-
-@pytest.fixture(params=["auto", "false"])
-def tensorboard(request, tmp_path):
-    """TensorBoard itself over `tmp_path / "runs"`, with its Rust data server and with Python alone."""
-    pytest.importorskip("tensorboard", reason="needs the extra treadle-tracking[tensorboard]")
-    said = tmp_path / "tensorboard.log"
-
-    def start():
-        with said.open("wb") as output:
-            return subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "tensorboard.main", "--logdir", str(tmp_path / "runs")),
-                    *("--host", "127.0.0.1", "--port", "0", "--reload_interval", "1"),
-                    f"--load_fast={request.param}",
-                ],
-                stdout=output,
-                stderr=output,
-            )
-
-    started = []
-
-    def ask(path, body=None, **query):
-        if not started:
-            started.append(start())
-        address = eventually(lambda: said.read_text().partition(" at ")[2].partition(" ")[0])
-        url = f"{address.rstrip('/')}/data/{path}" + (f"?{urlencode(query)}" if query else "")
-        data = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"}
-        with urlopen(Request(url, data, headers), timeout=30) as response:
-            answer = response.read()
-        return json.loads(answer) if answer[:1] in b"[{" else answer
-
-    yield ask
-    for process in started:
-        process.terminate()
-        process.wait(30)
-
-
-def eventually(read):
-    """What `read` gives as soon as it is something; TensorBoard reads in its own time."""
-    end = time.monotonic() + DEADLINE
-    while not (found := read()):
-        assert time.monotonic() < end, "TensorBoard did not show it in time"
-        time.sleep(0.1)
-    return found
 
 
 @pytest.fixture
@@ -92,9 +37,9 @@ def test_tensorboard_shows_two_runs_as_they_are(tensorboard, tmp_path, png):
         tags = tensorboard(f"plugin/{plugin}/tags")
         return sorted(tags) == names and all(tag in tags[run] for run in names) and tags
 
-    scalars = eventually(lambda: complete("scalars", "val/loss"))
-    images = eventually(lambda: complete("images", "samples"))
-    texts = eventually(lambda: complete("text", "note"))
+    scalars = tensorboard.until(lambda: complete("scalars", "val/loss"))
+    images = tensorboard.until(lambda: complete("images", "samples"))
+    texts = tensorboard.until(lambda: complete("text", "note"))
     points = tensorboard("plugin/scalars/scalars", run="digits/two", tag="loss")
     pictures = tensorboard("plugin/images/images", run="digits/two", tag="samples", sample=0)
     picture = tensorboard(f"plugin/images/individualImage?{pictures[0]['query']}")
@@ -162,12 +107,12 @@ def test_tensorboard_follows_a_run_that_goes_on(tensorboard, tmp_path):
         )["sessionGroups"]
         return groups[0]["sessions"][0].get("status", "STATUS_UNKNOWN") if groups else None
 
-    assert [1] == eventually(steps)
-    assert "STATUS_UNKNOWN" == eventually(status)
+    assert [1] == tensorboard.until(steps)
+    assert "STATUS_UNKNOWN" == tensorboard.until(status)
     run.log({"loss": 0.5}, step=2)
-    assert eventually(lambda: steps() == [1, 2])
+    assert tensorboard.until(lambda: steps() == [1, 2])
     run.close("KILLED")
-    assert eventually(lambda: status() == "STATUS_FAILURE")
+    assert tensorboard.until(lambda: status() == "STATUS_FAILURE")
 
 
 @pytest.mark.parametrize("how", ["place", "step", "log"])
@@ -205,8 +150,8 @@ def test_tensorboard_shows_a_run_that_went_on_as_one(tensorboard, tmp_path, how)
         }
         return points if len(points.get("loss", ())) == 12 else None
 
-    scalars = eventually(read)
-    texts = eventually(lambda: tensorboard("plugin/text/text", run="e/a", tag="note"))
+    scalars = tensorboard.until(read)
+    texts = tensorboard.until(lambda: tensorboard("plugin/text/text", run="e/a", tag="note"))
     (group,) = tensorboard(
         "plugin/hparams/session_groups",
         {"experimentName": "", "startIndex": 0, "sliceSize": 10, "colParams": []}
@@ -234,13 +179,13 @@ def test_tensorboard_follows_a_run_as_it_goes_back(tensorboard, tmp_path):
 
         for step in range(1, 6):
             run.log({"loss": 1.0}, step=step)
-        assert eventually(lambda: points() == [(step, 1.0) for step in range(1, 6)])
+        assert tensorboard.until(lambda: points() == [(step, 1.0) for step in range(1, 6)])
         run.rewind(4)
         for step in range(4, 8):
             run.log({"loss": 2.0}, step=step)
         expected = [(step, 1.0 if step < 4 else 2.0) for step in range(1, 8)]
 
-        assert eventually(lambda: points() == expected)
+        assert tensorboard.until(lambda: points() == expected)
 
 
 @pytest.mark.parametrize("writer", ["compat", "torch"])
@@ -262,7 +207,7 @@ def test_a_directory_below_a_run_is_a_group_of_its_metrics(tensorboard, tmp_path
         names = {(info["name"].get("group", ""), info["name"]["tag"]) for info in infos}
         return names if len(names) == 2 else None
 
-    assert {("", "loss"), ("eval", "loss")} == eventually(read)
+    assert {("", "loss"), ("eval", "loss")} == tensorboard.until(read)
     groups = tensorboard(
         "plugin/hparams/session_groups",
         {
