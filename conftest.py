@@ -1,6 +1,7 @@
 """Every Python code block of the README files and the guides is a test, run in a directory of its own."""
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,11 @@ if "CI" not in os.environ:
         "treadle", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
     )
     hypothesis.settings.load_profile("treadle")
+
+# A shell that starts the tests in its background has them ignore Ctrl-C, and what ignores it hands that on: the programs
+# that tests press Ctrl-C in would never hear of it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def enter(namespace: dict[str, Any]) -> None:
