@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from treadle_tracking.signals import Terminated, Termination
+from treadle_tracking.signals import Terminated, Termination, deferred_termination
 
 
 @pytest.fixture(autouse=True)
@@ -130,3 +130,54 @@ def test_a_sigterm_that_somebody_keeps_is_the_last_for_a_minute(monkeypatch):
     termination.restore()
 
     assert kept.value is not next_one.value
+
+
+def test_a_deferred_sigterm_is_raised_at_the_end_of_the_block():
+    """Within the block the program goes on, also within a block in it; then the signal is what it was."""
+    termination = Termination()
+    said = []
+
+    def interrupted():
+        with deferred_termination():
+            with deferred_termination():
+                signal.raise_signal(signal.SIGTERM)
+                said.append("inner")
+            said.append("outer")
+
+    with pytest.raises(Terminated) as caught:
+        interrupted()
+    with deferred_termination():
+        said.append("later")
+    termination.restore()
+
+    assert 143 == caught.value.code
+    assert ["inner", "outer", "later"] == said
+
+
+def test_a_deferred_sigterm_gives_way_to_another_exception():
+    """What ends the block by itself is not replaced."""
+    termination = Termination()
+
+    def fails():
+        with deferred_termination():
+            signal.raise_signal(signal.SIGTERM)
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fails()
+    with deferred_termination():
+        pass
+    termination.restore()
+
+    assert signal.SIG_DFL == signal.getsignal(signal.SIGTERM)
+
+
+def test_without_a_run_nothing_is_deferred():
+    """A handler of somebody else's is called as ever."""
+    called = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: called.append(number))
+    with deferred_termination():
+        signal.raise_signal(signal.SIGTERM)
+    signal.signal(signal.SIGTERM, before)
+
+    assert [signal.SIGTERM] == called

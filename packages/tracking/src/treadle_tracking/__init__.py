@@ -59,7 +59,7 @@ from treadle_tracking.mirrors.errors import (
 )
 from treadle_tracking.reading import ReadStatus, RunRecord, Runs, open_runs
 from treadle_tracking.run import Run
-from treadle_tracking.signals import Terminated
+from treadle_tracking.signals import Terminated, deferred_termination
 from treadle_tracking.starting import start_run
 from treadle_tracking.syncing import sync
 
@@ -121,6 +121,7 @@ __all__ = [
     "UnsupportedParam",
     "UnsupportedTable",
     "WrongRun",
+    "deferred_termination",
     "open_runs",
     "start_run",
     "sync",

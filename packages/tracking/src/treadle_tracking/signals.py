@@ -3,12 +3,14 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import inf
 from time import monotonic
 from types import FrameType
 from weakref import ref
 
-__all__ = ["Terminated", "Termination"]
+__all__ = ["Terminated", "Termination", "deferred_termination"]
 
 _LONGEST_UNWINDING = 60.0  # seconds
 
@@ -23,10 +25,12 @@ class Terminated(SystemExit):
 class _Handler:
     """Raises `Terminated` in the main thread at SIGTERM; one serves all the runs that are open."""
 
-    __slots__ = ("process", "raised", "raised_at", "runs")
+    __slots__ = ("deferrals", "is_due", "process", "raised", "raised_at", "runs")
 
     def __init__(self) -> None:
         self.process = os.getpid()
+        self.deferrals = 0
+        self.is_due = False
         self.raised: ref[Terminated] | None = None
         self.raised_at = -inf
         self.runs = 0
@@ -36,6 +40,9 @@ class _Handler:
             # A forked worker inherits this handler and is none of the run's: it dies as it would have.
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGTERM)
+            return
+        if self.deferrals:
+            self.is_due = True
             return
         # A scheduler that repeats itself must not break off the unwinding. But who catches everything, or a destructor,
         # may have swallowed the first: then nobody has it any more, or somebody keeps it for no use.
@@ -51,6 +58,30 @@ class _Handler:
     def _is_unwinding(self) -> bool:
         is_there = self.raised is not None and self.raised() is not None
         return is_there and monotonic() - self.raised_at < _LONGEST_UNWINDING
+
+
+@contextmanager
+def deferred_termination() -> Iterator[None]:
+    """Within, SIGTERM waits: who watches for it can bring his work to a place where it may end.
+
+    An open run raises `Terminated` at SIGTERM, wherever the program is. Within this block that is done at its end, unless it
+    ends by another exception. Where no run has changed what SIGTERM does, this changes nothing either.
+
+    Raises:
+        Terminated: SIGTERM arrived meanwhile.
+    """
+    handler = signal.getsignal(signal.SIGTERM)
+    if not isinstance(handler, _Handler):
+        yield
+        return
+    handler.deferrals += 1
+    try:
+        yield
+    finally:
+        handler.deferrals -= 1
+        is_due, handler.is_due = handler.is_due, handler.is_due and handler.deferrals > 0
+    if is_due and not handler.deferrals:
+        handler(signal.SIGTERM, None)
 
 
 class Termination:
