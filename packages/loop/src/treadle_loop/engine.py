@@ -183,6 +183,11 @@ class Engine:
         """How many updates all passes came to so far; it is in `state_dict`."""
         return self._progress.made
 
+    @property
+    def runtime(self) -> Runtime:
+        """The host that it trains in, with its rank and what the ranks can tell each other."""
+        return self._runtime
+
     def updates(
         self, loader: Iterable[Any], *, stop: Callable[[], bool] | None = None
     ) -> Generator[Update, None, None]:

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from treadle.best import Best, parse_best
 from treadle.errors import ReservedName, WrongArgument
 from treadle_loop import Engine
 from treadle_tracking import Run
+from treadle_units import Limit, parse
 
 
 def check_arguments(engine: Any, validation: Any, run: Any) -> None:
@@ -42,6 +44,33 @@ def check_arguments(engine: Any, validation: Any, run: Any) -> None:
                 "a validation loader is named 'train', and train/loss is what the steps are logged "
                 "as; give it another name, such as 'train_eval'"
             )
+
+
+def check_saving(
+    checkpoint: Any, best: str | None, keep: Any, patience: Limit | str | None, loaders: list[str]
+) -> Best | None:
+    """Look at how the best validation is searched for, and what is kept.
+
+    Raises:
+        WrongArgument: `best` names no validation, or `keep` and `patience` have nothing that they mean.
+        UnitsError: `patience` cannot be read.
+    """
+    if keep is not None and (type(keep) is not int or keep < 1):
+        raise WrongArgument(f"keep is {keep!r}; expected how many checkpoints stay, 1 or more")
+    if keep is not None and checkpoint is None and best is None:
+        raise WrongArgument(
+            f"keep is {keep}, and no checkpoint is saved: say when, as in checkpoint='1 epoch'"
+        )
+    if patience is not None and best is None:
+        raise WrongArgument(
+            f"patience is {str(patience)!r}, and there is nothing that could get better: "
+            f"say what, as in best='val/loss:min'"
+        )
+    if best is None:
+        return None
+    return Best(
+        *parse_best(best, loaders), parse(patience) if isinstance(patience, str) else patience
+    )
 
 
 def _kind(value: object) -> str:

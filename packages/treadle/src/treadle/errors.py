@@ -20,3 +20,7 @@ class WrongArgument(TreadleError, TypeError):
 
 class ReservedName(TreadleError, ValueError):
     """A validation loader has a name under which its results cannot be logged."""
+
+
+class WrongCheckpoint(TreadleError):
+    """What is to be continued is something else than a training."""

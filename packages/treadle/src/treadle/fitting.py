@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from treadle.moments import Trigger, length_of, training
@@ -17,12 +18,13 @@ class FitResult:
 
     Attributes:
         outcome: Why it ended, and the counts by then.
-        trained: The last pass over the training data, whole or cut short by the end.
-        validated: The last results by validation loader.
+        trained: The last pass over the training data, whole or cut short by the end; None where there was nothing
+            left to do.
+        validated: The last results by validation loader; empty likewise.
     """
 
     outcome: Outcome
-    trained: EpochResult
+    trained: EpochResult | None
     validated: Mapping[str, EpochResult]
 
     def __str__(self) -> str:
@@ -37,7 +39,12 @@ def fit(
     until: Limit | str,
     validate: Trigger | None = "1 epoch",
     log: Trigger | None = "50 steps",
+    checkpoint: Trigger | None = None,
+    best: str | None = None,
+    keep: int | None = None,
+    patience: Limit | str | None = None,
     run: Run | None = None,
+    directory: str | Path | None = None,
     batches_per_epoch: int | None = None,
     progress: bool = False,
 ) -> FitResult:
@@ -50,7 +57,12 @@ def fit(
         until: When to stop.
         validate: How often to validate, and at the end.
         log: How often to log, and at the end.
-        run: Where it is recorded; it is not closed here.
+        checkpoint: How often to save, and at the end; the next call goes on from there.
+        best: A metric of the validation and its direction, as in `"val/loss:min"`.
+        keep: How many checkpoints stay beside the best.
+        patience: How long to go on without a better validation.
+        run: Where it is recorded; it is not closed here. Its directory has the checkpoints.
+        directory: Where checkpoints go without a run.
         batches_per_epoch: How many batches a pass has, if the loader does not say.
         progress: Print a line for each pass, and show a bar where stderr is a terminal. The bar reads nothing from
             the device.
@@ -60,27 +72,31 @@ def fit(
     """
     batches_per_epoch = batches_per_epoch or length_of(loader)
     narrator = Narrator(batches_per_epoch) if progress else None
-    trained, validated, outcome = None, dict[str, EpochResult](), None
+    trained, validated = None, dict[str, EpochResult]()
+    moments = training(
+        engine,
+        loader,
+        validation,
+        until=until,
+        validate=validate,
+        log=log,
+        checkpoint=checkpoint,
+        best=best,
+        keep=keep,
+        patience=patience,
+        run=run,
+        directory=directory,
+        batches_per_epoch=batches_per_epoch,
+    )
     try:
-        for moment in training(
-            engine,
-            loader,
-            validation,
-            until=until,
-            validate=validate,
-            log=log,
-            run=run,
-            batches_per_epoch=batches_per_epoch,
-        ):
+        for moment in moments:
             trained = moment.trained or trained
             validated.update(moment.validated)
-            outcome = moment.schedule.outcome
             if narrator is not None:
                 narrator.tell(moment)
     finally:
         if narrator is not None:
             narrator.close()
-    # A training that ends without an update has raised: its first pass was empty.
+    outcome = moments.schedule.outcome
     assert outcome is not None
-    assert trained is not None
     return FitResult(outcome, trained, validated)
