@@ -16,6 +16,7 @@ from treadle_tracking.errors import (
     InvalidChoice,
     InvalidTarget,
     NoSuchRun,
+    ParamsChanged,
     RunDirectoryError,
     RunExists,
     RunInUse,
@@ -360,6 +361,24 @@ def test_parameters_that_have_changed_are_said_and_recorded(capsys):
         f"treadle: the run in {run.directory} goes on\n"
     ) == capsys.readouterr().err
     assert {"lr": 0.2, "model": {"depth": 1}, "seed": 1, "new": None} == read.params
+
+
+def test_changed_parameters_can_be_refused(root):
+    """Nothing is written: the run is as it was, and can be gone on with."""
+    with start_run(RUNS, uid="u", params={"lr": 0.1, "seed": 1}) as run:
+        run.log({"loss": 1.0}, step=1)
+    before = {path: path.read_bytes() for path in run.directory.rglob("*") if path.is_file()}
+    with pytest.raises(ParamsChanged) as caught:
+        start_run(RUNS, uid="u", resume="must", params={"lr": 0.2, "new": 3}, if_changed="refuse")
+    after = {path: path.read_bytes() for path in run.directory.rglob("*") if path.is_file()}
+    start_run(RUNS, uid="u", resume="must", params={"new": 3}, if_changed="refuse").close()
+
+    assert (
+        f"the run in {run.directory} had other parameters: lr was 0.1 and is 0.2. Start another run, or say that this one "
+        "goes on with them, if_changed='record'"
+    ) == str(caught.value)
+    assert before == after
+    assert {"lr": 0.1, "seed": 1, "new": 3} == open_runs(RUNS)["u"].params
 
 
 def test_tags_of_the_start_replace_earlier_ones():

@@ -24,6 +24,7 @@ __all__ = [
     "MissingExtra",
     "NoDirectory",
     "NoSuchRun",
+    "ParamsChanged",
     "PlaceUnknown",
     "RecordingFailed",
     "RunDirectoryError",
@@ -235,6 +236,17 @@ class UnknownMetric(TrackingError):
         super().__init__(
             f"the run {run_name!r} has no metric {given!r}. {suggestion(given, known)}"
         )
+
+
+class ParamsChanged(TrackingError):
+    """A run is to go on with other parameters than it had."""
+
+    def __init__(self, directory: Path, changed: Sequence[str]) -> None:
+        super().__init__(
+            f"the run in {directory} had other parameters: {'; '.join(changed)}. Start another run, or say that this one goes "
+            f"on with them, if_changed='record'"
+        )
+        self.changed = tuple(changed)
 
 
 class RunInUse(TrackingError):

@@ -23,6 +23,7 @@ from treadle_tracking.errors import (
     InvalidName,
     InvalidTarget,
     NoSuchRun,
+    ParamsChanged,
     RunDirectoryError,
 )
 from treadle_tracking.exact_json import dumps
@@ -48,6 +49,7 @@ from treadle_tracking.target import Targets, masked, parse_targets
 __all__ = ["start_run"]
 
 Worker: TypeAlias = Literal["thread", "process"]
+WhenChanged: TypeAlias = Literal["record", "refuse"]
 
 
 def _default_name(wall_time: float, uid: str) -> str:
@@ -70,6 +72,7 @@ def start_run(
     best: Mapping[str, str] | None = None,
     mirror: Worker = "thread",
     mirror_when: When = "logged",
+    if_changed: WhenChanged = "record",
     rank: int | None = None,
     strict: bool = False,
 ) -> Run:
@@ -106,6 +109,8 @@ def start_run(
             fine for almost all, or a `process` of its own for each, which takes none and costs memory and a second.
         mirror_when: `logged` sends a mirror what is in the log; `committed` only what comes before the last `commit`,
             and everything when the run is finished. MLflow cannot take back what it was sent.
+        if_changed: What becomes of a parameter that a run which goes on had with another value: `record` says so, and
+            keeps the new one; `refuse` raises `ParamsChanged` before anything is written.
         rank: Which of several processes this is, from 0; only that records. By default an initialised
             `torch.distributed` says it, or the variables of torchrun, mpirun or srun.
         strict: Whether something that cannot be written raises `RecordingFailed`, instead of being kept in memory.
@@ -124,6 +129,7 @@ def start_run(
         RunDirectoryError: the run's directory cannot be written to.
         RunExists: a new run was given the uid of one that is there.
         NoSuchRun: `resume` is `must`, and there is none.
+        ParamsChanged: as `if_changed` says.
         SeveralRuns: more than one could be meant.
         RunInUse: a living process writes the run.
         CorruptRecord: the log of the run to go on with is damaged.
@@ -135,6 +141,7 @@ def start_run(
         ("resume", resume, get_args(Resume)),
         ("mirror", mirror, get_args(Worker)),
         ("mirror_when", mirror_when, get_args(When)),
+        ("if_changed", if_changed, get_args(WhenChanged)),
     ):
         if word not in words:
             raise InvalidChoice(argument, word, words)
@@ -172,7 +179,7 @@ def start_run(
             f"{targets.root} is itself a run, and no run can be kept below it. Name the directory that the runs were "
             f"started with, or go on with this one: start_run(…, directory={str(targets.root)!r}, resume='must')"
         )
-    beginning = _Beginning(given.values, tags, mirrors, mirror, mirror_when, strict)
+    beginning = _Beginning(given.values, tags, mirrors, mirror, mirror_when, if_changed, strict)
     # Nobody else may make a run between the look for it and its first entry.
     alone = own is None and (wanted_uid is not None or resume != "never")
     with _alone_in(targets.root, makes=resume != "must") if alone else nullcontext():
@@ -272,6 +279,7 @@ class _Beginning:
     mirrors: Sequence[Mirror]
     mirror: Worker
     mirror_when: When
+    if_changed: WhenChanged
     strict: bool
 
 
@@ -323,7 +331,7 @@ def _begun(
     senders: Sequence[Follower] = []
     recorder = None
     try:
-        added = _changed(path, before, beginning.params)
+        added = _changed(path, before, beginning)
         params = joined(before.params, added)
         recorder = Recorder(
             path,
@@ -381,8 +389,9 @@ def _keep_params(path: Path, params: dict[str, ParamValue]) -> None:
     write_file(path / PARAMS, dumps(params, indent=2) + b"\n")
 
 
-def _changed(path: Path, before: Recalled, params: dict[str, ParamValue]) -> dict[str, ParamValue]:
+def _changed(path: Path, before: Recalled, beginning: _Beginning) -> dict[str, ParamValue]:
     """Those parameters that the run does not have yet; it is said which of them it had otherwise."""
+    params = beginning.params
     if before.started is None:
         return params
     old = flatten(before.params)
@@ -391,6 +400,8 @@ def _changed(path: Path, before: Recalled, params: dict[str, ParamValue]) -> dic
         for name, value in flatten(params).items()
         if name in old and repr(old[name]) != repr(value)
     ]
+    if changed and beginning.if_changed == "refuse":
+        raise ParamsChanged(path, changed)
     if changed:
         say(f"parameters of the run in {path} have changed: {'; '.join(changed)}")
     return {
