@@ -1,10 +1,17 @@
-"""A run is a directory that loses nothing: one event file for TensorBoard, mirrored to MLflow."""
+"""A run is a directory that loses nothing: one event file for TensorBoard, mirrored to MLflow.
+
+What reads runs loads when it is first used: a program that records does not wait for it.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from treadle_tracking.backends import (
     BackendClash,
     BackendNotLoaded,
     BackendUnfit,
     BackendWithoutMirror,
+    BackendWithoutReader,
 )
 from treadle_tracking.entries import ParamValue, RunStatus
 from treadle_tracking.errors import (
@@ -58,27 +65,50 @@ from treadle_tracking.mirrors.errors import (
     StillWritten,
     SyncIncomplete,
 )
-from treadle_tracking.reading import ReadStatus, RunRecord, Runs, open_runs
 from treadle_tracking.run import Run
 from treadle_tracking.signals import Terminated, deferred_termination
 from treadle_tracking.starting import start_run
 from treadle_tracking.syncing import sync
 
+if TYPE_CHECKING:
+    from treadle_tracking.comparing import MISSING, Comparison, NotARun, TooFewRuns, compare
+    from treadle_tracking.frames import MetricInNoRun
+    from treadle_tracking.reading import ReadStatus, RunRecord, Runs, UnknownArtifact, open_runs
+    from treadle_tracking.searching.errors import (
+        FilterTooDeep,
+        FilterTooLong,
+        InvalidFilter,
+        InvalidLimit,
+        InvalidOrder,
+        NotText,
+        SearchError,
+        UnfitValue,
+        UnknownField,
+    )
+
 __all__ = [
+    "MISSING",
     "AmbiguousRun",
     "ArtifactInTheWay",
     "BackendClash",
     "BackendNotLoaded",
     "BackendUnfit",
     "BackendWithoutMirror",
+    "BackendWithoutReader",
+    "Comparison",
     "CorruptRecord",
     "CredentialsUnreadable",
     "DatabaseUnusable",
     "FileStoreRefused",
+    "FilterTooDeep",
+    "FilterTooLong",
     "InvalidBest",
     "InvalidChoice",
+    "InvalidFilter",
+    "InvalidLimit",
     "InvalidMapping",
     "InvalidName",
+    "InvalidOrder",
     "InvalidRank",
     "InvalidSetting",
     "InvalidState",
@@ -88,13 +118,16 @@ __all__ = [
     "InvalidTensor",
     "InvalidTimeout",
     "InvalidValue",
+    "MetricInNoRun",
     "MirrorStateDamaged",
     "MissingDriver",
     "MissingExtra",
     "NoDirectory",
     "NoMirror",
     "NoSuchRun",
+    "NotARun",
     "NotReplaceable",
+    "NotText",
     "ParamValue",
     "ParamsChanged",
     "PasswordNeeded",
@@ -109,11 +142,16 @@ __all__ = [
     "RunRecord",
     "RunStatus",
     "Runs",
+    "SearchError",
     "SeveralRuns",
     "StillWritten",
     "SyncIncomplete",
     "Terminated",
+    "TooFewRuns",
     "TrackingError",
+    "UnfitValue",
+    "UnknownArtifact",
+    "UnknownField",
     "UnknownMetric",
     "UnknownRun",
     "UnsupportedArtifact",
@@ -123,8 +161,37 @@ __all__ = [
     "UnsupportedParam",
     "UnsupportedTable",
     "WrongRun",
+    "compare",
     "deferred_termination",
     "open_runs",
     "start_run",
     "sync",
 ]
+
+_HOMES = {
+    "treadle_tracking.comparing": ["MISSING", "Comparison", "NotARun", "TooFewRuns", "compare"],
+    "treadle_tracking.frames": ["MetricInNoRun"],
+    "treadle_tracking.reading": ["ReadStatus", "RunRecord", "Runs", "UnknownArtifact", "open_runs"],
+    "treadle_tracking.searching.errors": [
+        "FilterTooDeep",
+        "FilterTooLong",
+        "InvalidFilter",
+        "InvalidLimit",
+        "InvalidOrder",
+        "NotText",
+        "SearchError",
+        "UnfitValue",
+        "UnknownField",
+    ],
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(home), name)
+    raise AttributeError(f"module 'treadle_tracking' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,11 +1,18 @@
 """Runs of one place or of several, to be searched, compared and looked at."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Self, overload
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from treadle_tracking.errors import AmbiguousRun, InvalidName, UnknownRun
 from treadle_tracking.reading.reader import Reader
 from treadle_tracking.reading.record import RunRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from treadle_tracking.comparing import Comparison
+    from treadle_tracking.plots import Page
 
 __all__ = ["Runs"]
 
@@ -88,6 +95,110 @@ class Runs:
         """The experiments that they belong to, each once, by name."""
         return tuple(sorted({run.experiment for run in self.records}))
 
+    def search(
+        self,
+        filter: str = "",
+        *,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+    ) -> Self:
+        """Those of which a filter is true: `runs.search("params.lr > 1e-3 and metrics['val/loss'] < 0.2")`.
+
+        Args:
+            filter: In the language of the guide's page on searching; an empty one is true of every run.
+            order_by: Fields, each with `desc` where the greatest comes first, such as `"metrics['val/loss']"`.
+            limit: How many at most.
+
+        Raises:
+            SearchError: the filter, the order or the limit is none; the message shows where.
+            TrackingError: the place cannot be reached.
+        """
+        from treadle_tracking.searching import parse, search
+
+        records = self._records
+        if records is None:
+            # A place that is asked for some of its runs need not send all of them.
+            records = tuple(_by_start(self._reader.runs(parse(filter).conditions)))
+        return type(self)(self._reader, search(records, filter, order_by, limit, _extremes))
+
+    def dataframe(self) -> "pd.DataFrame":
+        """One row a run: who it is, its parameters, tags, and the last value of each metric.
+
+        Columns are typed by what the runs hold, and are the same for the same runs wherever they are read.
+
+        Raises:
+            MissingExtra: pandas is not installed.
+            TrackingError: the place cannot be reached.
+        """
+        from treadle_tracking.frames import dataframe
+
+        return dataframe(self.records)
+
+    def history(self, *names: str) -> "pd.DataFrame":
+        """One row a point of these metrics, of all where none is named: run, metric, step, time and value.
+
+        Raises:
+            UnknownMetric: no run has a metric of this name.
+            MissingExtra: pandas is not installed.
+            TrackingError: the place cannot be reached.
+        """
+        from treadle_tracking.frames import history
+
+        return history(self.records, names or None)
+
+    def json(self, *, contents: bool = False) -> list[dict[str, Any]]:
+        """Everything of the runs but their histories, as plain values: what `json.dumps` takes.
+
+        Args:
+            contents: Whether to name what they have beside numbers, too: a server is asked for it run by run.
+
+        Raises:
+            TrackingError: the place cannot be reached.
+        """
+        from treadle_tracking.exporting import as_json
+
+        return as_json(self.records, contents=contents)
+
+    def params_json(self) -> dict[str, Any]:
+        """The parameters of each run by its uid, likewise."""
+        from treadle_tracking.exporting import params_json
+
+        return params_json(self.records)
+
+    def compare(self, *runs: "str | int | RunRecord") -> "Comparison":
+        """What differs between runs: by uid, name or number, or any records, also of other places; all, if none is named.
+
+        Raises:
+            UnknownRun: there is no such run.
+            AmbiguousRun: there are several.
+            TooFewRuns: there are not two.
+        """
+        from treadle_tracking.comparing import compare
+
+        named = [run if isinstance(run, RunRecord) else self[run] for run in runs]
+        return compare(*(named or self.records))
+
+    def parallel_coordinates(self, **options: Any) -> "Page":
+        """A page on which each run is a line over its parameters and metrics; see `plots.parallel_coordinates`."""
+        from treadle_tracking.plots import parallel_coordinates
+
+        return parallel_coordinates(self.records, **options)
+
+    def close(self) -> None:
+        """Let go of connections. What is read afterwards makes them again."""
+        self._reader.close()
+
+
+def _extremes(
+    runs: Sequence[RunRecord], names: AbstractSet[str]
+) -> dict[str, Mapping[str, tuple[float, float]]]:
+    """The least and the greatest value of metrics, by identity and name: of runs of one place."""
+    found: dict[str, dict[str, tuple[float, float]]] = {}
+    if runs:
+        for run, name, points in runs[0].reader.histories(runs, names):
+            found.setdefault(run.identity, {})[name] = points.extremes
+    return dict(found)
+
 
 def _by_start(runs: Iterable[RunRecord]) -> list[RunRecord]:
-    return sorted(runs, key=lambda run: (run.started, run.identity))
+    return sorted(runs, key=lambda run: (run.started, run.uid, run.identity))
