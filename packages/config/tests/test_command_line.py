@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 import pytest
 from attrs import frozen
 
-from treadle_config import SchemaError, run_cli
+from treadle_config import Resolution, SchemaError, run_cli
 
 
 def test_main_is_called_with_the_config_and_its_result_returned(train, schemas):
@@ -298,3 +298,17 @@ def test_main_may_take_a_generic_class_with_its_parameters(stopped):
         actual,
         said.partition("box --help")[0],
     )
+
+
+@frozen
+class Sized:
+    size: int
+
+
+def test_main_may_take_the_resolution():
+    """Then it is told where every value came from, too."""
+
+    def main(resolution: Resolution[Sized]) -> tuple[Sized, str]:
+        return resolution.config, str(resolution.source("size"))
+
+    assert (Sized(3), "cli --size") == run_cli(main, argv=["--size", "3"])

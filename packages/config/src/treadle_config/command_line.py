@@ -58,7 +58,8 @@ def run_cli(
     reads it any more, it is 141, and nothing is said. What `main` raises is not touched.
 
     Args:
-        main: Takes one config; its class is read from the annotation.
+        main: Takes one config; its class is read from the annotation. Where that is `Resolution[Config]`, it gets the
+            resolution, which says where every value came from.
         layers: As for `load`; `--config FILE` adds files after those.
         argv: The arguments without the program's name; `sys.argv[1:]` by default.
         prog: What the program is called; `sys.argv[0]` by default.
@@ -83,7 +84,7 @@ def run_cli(
             f"run_cli({main.__name__}): give a function that takes one; for the config alone, "
             f"load({main.__name__}, argv=sys.argv[1:])"
         )
-    cls = _config_class(main, frame)
+    cls, wants_resolution = _config_class(main, frame)
     name = prog or os.path.basename(sys.argv[0])  # noqa: PTH119  # text, not a path to open
     words = sys.argv[1:] if argv is None else argv
     if isinstance(words, Iterator):
@@ -98,7 +99,7 @@ def run_cli(
             env=env,
             precedence=precedence,
             codecs=codecs,
-            trace=False,
+            trace=wants_resolution,
             options=("help", "print_config"),
         )
 
@@ -137,8 +138,8 @@ def run_cli(
     except (ConfigError, MissingExtra) as error:
         _complain(f"{name}: {error}\n{name} --help lists every setting\n")
         raise SystemExit(2) from None
-    config: C = build.made
-    return main(config)
+    given: Any = Resolution[C](build, precedence) if wants_resolution else build.made
+    return main(given)
 
 
 def _help_words(words: Iterable[str]) -> list[str]:
@@ -214,7 +215,8 @@ def _encoding(stream: TextIO | None) -> str:
     return getattr(stream, "encoding", None) or "utf-8"  # a stream in memory has none
 
 
-def _config_class(main: Callable[[C], Any], frame: FrameType) -> type[C]:
+def _config_class(main: Callable[[C], Any], frame: FrameType) -> tuple[type[Any], bool]:
+    """The schema that a function wants, and whether it is the resolution that it takes."""
     parameters = list(inspect.signature(main).parameters.values())
     name = getattr(main, "__qualname__", repr(main))
     if not parameters or parameters[0].annotation is inspect.Parameter.empty:
@@ -232,10 +234,12 @@ def _config_class(main: Callable[[C], Any], frame: FrameType) -> type[C]:
     except (NameError, TypeError) as error:
         raise SchemaError(f"the annotation of {name} cannot be read ({error})") from error
     cls = hints[parameters[0].name]
+    wants_resolution = typing.get_origin(cls) is Resolution
+    if wants_resolution:
+        [cls] = typing.get_args(cls)
     if not is_class(typing.get_origin(cls) or cls):
         raise SchemaError(f"{name} takes {cls!r}; annotate it with an attrs class or a dataclass")
-    found: type[C] = cls
-    return found
+    return cls, wants_resolution
 
 
 def _annotated(main: Callable[..., Any]) -> Callable[..., Any]:

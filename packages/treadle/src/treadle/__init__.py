@@ -13,11 +13,23 @@ if TYPE_CHECKING:
     import treadle_tracking as tracking
     import treadle_units as units
     from treadle.fitting import FitResult, fit
-    from treadle.moments import Moment, training
+    from treadle.launching import launch
+    from treadle.moments import Moment, Training, training
     from treadle_config import link, linked, load, resolve, run_cli, setting
     from treadle_loop import Engine, Loss, TensorLoader, supervised
     from treadle_tracking import open_runs, start_run
-    from treadle_units import Batches, Epochs, Every, Records, Schedule, Seconds, Steps, parse
+    from treadle_units import (
+        Batches,
+        Epochs,
+        Every,
+        Length,
+        Limit,
+        Records,
+        Schedule,
+        Seconds,
+        Steps,
+        parse,
+    )
 
 __all__ = [
     "Batches",
@@ -25,6 +37,8 @@ __all__ = [
     "Epochs",
     "Every",
     "FitResult",
+    "Length",
+    "Limit",
     "Loss",
     "Moment",
     "Records",
@@ -32,8 +46,10 @@ __all__ = [
     "Seconds",
     "Steps",
     "TensorLoader",
+    "Training",
     "config",
     "fit",
+    "launch",
     "link",
     "linked",
     "load",
@@ -58,12 +74,14 @@ _LIBRARIES = {
 }
 _HOMES = {
     "treadle.fitting": ["FitResult", "fit"],
-    "treadle.moments": ["Moment", "training"],
+    "treadle.launching": ["launch"],
+    "treadle.moments": ["Moment", "Training", "training"],
     "treadle_config": ["link", "linked", "load", "resolve", "run_cli", "setting"],
     "treadle_loop": ["Engine", "Loss", "TensorLoader", "supervised"],
     "treadle_tracking": ["open_runs", "start_run"],
     "treadle_units": [
-        *["Batches", "Epochs", "Every", "Records", "Schedule", "Seconds", "Steps", "parse"]
+        *["Batches", "Epochs", "Every", "Length", "Limit", "Records", "Schedule", "Seconds"],
+        *["Steps", "parse"],
     ],
 }
 

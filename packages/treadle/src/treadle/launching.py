@@ -1,0 +1,239 @@
+"""A script in one line: its config from the command line, and a run of its own that a second start goes on with."""
+
+import inspect
+import shlex
+import sys
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from attrs import field, frozen
+
+from treadle.errors import TreadleError, WrongArgument
+from treadle.surroundings import environment, revision
+from treadle_config import ConfigError, Resolution, flatten, resolve, run_cli, setting
+from treadle_tracking import Run, Terminated, TrackingError, start_run
+from treadle_units import UnitsError
+
+__all__ = ["RunOptions", "launch"]
+
+R = TypeVar("R")
+
+_PREFIX = "--run."
+
+
+_HELP = {
+    "target": "where it is recorded: tensorboard:DIR, mlflow:URI, or both",
+    "experiment": "what it belongs to; else the script's name",
+    "name": "its name; else one is made",
+    "uid": "its identity; else one is made",
+    "resume": "auto goes on with the unfinished run of this name, or, without one, of this config; must; never",
+    "changed": "go on although the config is another one",
+}
+
+
+def _described(name: str, default: Any) -> Any:
+    return field(default=default, metadata=setting(help=_HELP[name]))
+
+
+@frozen
+class RunOptions:
+    """Where a script's run is recorded, and which one it goes on with."""
+
+    target: tuple[str, ...] = _described("target", ("tensorboard:runs",))
+    experiment: str | None = _described("experiment", None)
+    name: str | None = _described("name", None)
+    uid: str | None = _described("uid", None)
+    resume: Literal["auto", "must", "never"] = _described("resume", "auto")
+    changed: bool = _described("changed", False)
+
+
+def launch(
+    main: Callable[[Any, Run], R],
+    *layers: Mapping[str, Any] | str | Path,
+    target: str | Sequence[str] | None = None,
+    experiment: str | None = None,
+    argv: Iterable[str] | None = None,
+    prog: str | None = None,
+    **options: Any,
+) -> R:
+    """Call `main` with the config that the command line says, and with a run that has it.
+
+    ```python
+    def main(config: Config, run: Run) -> None: ...
+
+
+    if __name__ == "__main__":
+        launch(main)  # python train.py --optim.lr 3e-3 --run.target mlflow:sqlite:///mlflow.db
+    ```
+
+    The command line is that of `run_cli`, with `--run.…` for the run: `RunOptions`. Started again with the same config,
+    the script goes on with its run, as long as that has not finished: `fit(…, checkpoint=…, run=run)` finds its place.
+    Under a launcher such as torchrun, every process is given the config, and the first one the run that records.
+
+    The run has the config as parameters; as artifacts in `launch/`, where each value came from and the environment; and
+    as tags, the revision of the code and the command that goes on with it.
+
+    Args:
+        main: Takes a config, whose class is read from the annotation, and the run.
+        layers: As for `run_cli`.
+        target: Where runs are recorded unless `--run.target` says so.
+        experiment: What they belong to unless `--run.experiment` says so; by default the script's name.
+        argv: The arguments without the program's name; `sys.argv[1:]` by default.
+        prog: What the program is called; `sys.argv[0]` by default.
+        options: `env`, `precedence` and `codecs` as for `run_cli`.
+
+    Returns:
+        What `main` returns.
+
+    Raises:
+        WrongArgument: `main` does not take a config and a run, or its config has a field of the name `run`.
+        SystemExit: With code 2 where the command line is wrong; 1 where the run or its checkpoint cannot be gone on with;
+            130 after Ctrl-C and 143 after SIGTERM, with the command that goes on. What else `main` raises is not touched.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    program = prog or Path(sys.argv[0]).name
+    cls = _config_class(main)
+    own, others = _divided(words)
+    given: dict[str, Any] = {"experiment": experiment or Path(program).stem or "default"}
+    if target is not None:
+        given["target"] = [target] if isinstance(target, str) else list(target)
+    try:
+        wanted = resolve(RunOptions, given, argv=own).config
+    except ConfigError as error:
+        _complain(program, f"{error}\n{program} --help lists every setting")
+        sys.exit(2)
+
+    def launched(resolution: Resolution[Any]) -> R:
+        return _launched(main, resolution, wanted, program, words)
+
+    launched.__doc__ = inspect.getdoc(main)
+    launched.__annotations__["resolution"] = Resolution[cls]  # type: ignore[valid-type]  # it is read at run time
+    try:
+        return run_cli(launched, *layers, argv=others, prog=program, **options)
+    except SystemExit as end:
+        if end.code == 0 and {"--help", "-h"} & set(words):
+            sys.stdout.write(_help())
+        raise
+
+
+def _launched(
+    main: Callable[[Any, Run], R],
+    resolution: Resolution[Any],
+    wanted: RunOptions,
+    program: str,
+    words: Sequence[str],
+) -> R:
+    # Here, and not above: a mistyped flag need not wait for torch.
+    from treadle_loop import CheckpointNotWritten, CheckpointUnreadable, StateMismatch
+
+    run = None
+    try:
+        run = start_run(
+            list(wanted.target),
+            experiment=wanted.experiment or "default",
+            name=wanted.name,
+            uid=wanted.uid,
+            resume=wanted.resume,
+            params=resolution.config,
+            if_changed="record" if wanted.changed else "refuse",
+        )
+        again = _again(words, run)
+        with run:
+            _describe(run, resolution, again)
+            return main(resolution.config, run)
+    except (KeyboardInterrupt, Terminated) as stop:
+        if run is not None and run.recording:
+            _complain(program, f"stopped; the run is {run.status}, and goes on with: {again}")
+        if isinstance(stop, Terminated):
+            raise
+        sys.exit(130)  # what a shell gives for SIGINT
+    except (
+        *(TreadleError, TrackingError, UnitsError),
+        *(CheckpointNotWritten, CheckpointUnreadable, StateMismatch),
+    ) as error:
+        text = str(error).replace("if_changed='record'", f"{_PREFIX}changed")
+        _complain(program, text)
+        sys.exit(1)
+
+
+def _describe(run: Run, resolution: Resolution[Any], again: str) -> None:
+    if not run.recording:
+        return
+    run.tag({"command": again, **revision()})
+    sources = {path: str(resolution.source(path)) for path in flatten(resolution.config)}
+    run.json("launch/config", resolution.dump("source"))
+    run.json("launch/provenance", sources)
+    run.json("launch/environment", environment())
+
+
+def _again(words: Sequence[str], run: Run) -> str:
+    """The command that goes on with the run, whatever was started beside it."""
+    script = sys.argv[0]
+    plain = _without(words, ("uid", "resume"))
+    own = [f"{_PREFIX}uid", run.uid, f"{_PREFIX}resume", "must"]
+    return shlex.join([sys.executable, script, *plain, *own])
+
+
+def _divided(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Words about the run, as `RunOptions` has them, and all others."""
+    own: list[str] = []
+    others: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if word == "--":
+            others += [word, *rest]
+        elif not word.startswith(_PREFIX):
+            others.append(word)
+        else:
+            own.append(f"--{word.removeprefix(_PREFIX)}")
+            if "=" not in word and word != f"{_PREFIX}changed":
+                own += [value for value in [next(rest, None)] if value is not None]
+    return own, others
+
+
+def _without(words: Sequence[str], names: tuple[str, ...]) -> list[str]:
+    flags = {f"{_PREFIX}{name}" for name in names}
+    kept: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        flag, is_whole, _ = word.partition("=")
+        if flag not in flags:
+            kept.append(word)
+        elif not is_whole:
+            next(rest, None)
+    return kept
+
+
+def _config_class(main: Callable[..., Any]) -> type[Any]:
+    name = getattr(main, "__qualname__", repr(main))
+    parameters = list(inspect.signature(main).parameters.values())
+    needed = [one for one in parameters if one.default is one.empty]
+    if len(parameters) < 2 or len(needed) > 2:
+        raise WrongArgument(
+            f"{name} is called with a config and a run; write `def {name}(config: Config, run: Run)`"
+        )
+    try:
+        cls = typing.get_type_hints(main).get(parameters[0].name)
+    except NameError as error:
+        raise WrongArgument(f"the annotation of {name} cannot be read ({error})") from error
+    if not isinstance(cls, type):
+        raise WrongArgument(
+            f"{name} says no config class; annotate its parameter, as in `def {name}(config: Config, run: Run)`"
+        )
+    if "run" in getattr(cls, "__annotations__", {}):
+        raise WrongArgument(
+            f"{cls.__name__} has a field 'run', and --run.… is what the run's own settings are called; give it another name"
+        )
+    return cls
+
+
+def _help() -> str:
+    lines = [f"  {_PREFIX}{name:<12}{text}" for name, text in _HELP.items()]
+    return "\n".join(["", "the run:", *lines, ""])
+
+
+def _complain(program: str, text: str) -> None:
+    if sys.stderr is not None:
+        sys.stderr.write(f"{program}: {text}\n")

@@ -1,0 +1,191 @@
+"""A script in one line, as a program of its own: what it is told, what its run has, how it goes on."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from attrs import frozen
+
+from treadle.errors import WrongArgument
+from treadle.launching import launch
+from treadle_tracking import Run, open_runs
+
+SCRIPT = """
+import os, signal, sys
+import torch
+from attrs import frozen
+import treadle
+
+@frozen
+class Optim:
+    lr: float = 0.1
+
+@frozen
+class Config:
+    "Learns a sum."
+    optim: Optim = Optim()
+    until: treadle.Limit = treadle.parse("3 epochs")
+    stop_at: int = 0
+
+def main(config: Config, run: treadle.tracking.Run) -> None:
+    "Learn a sum."
+    torch.manual_seed(0)
+    x = torch.randn(20, 2)
+    model = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=config.optim.lr)
+    engine = treadle.Engine(model, treadle.supervised(torch.nn.functional.mse_loss), optimizer)
+    loader = treadle.TensorLoader(x, x.sum(1, keepdim=True), batch_size=4, shuffle=True, seed=0)
+    kwargs = dict(until=config.until, log="1 step", checkpoint="2 steps", run=run)
+    for moment in treadle.training(engine, loader, **kwargs):
+        if moment.counts.steps == int(os.environ.get("STOP_AT", 0)):
+            os.kill(os.getpid(), int(os.environ["SIGNAL"]))
+
+if __name__ == "__main__":
+    treadle.launch(main)
+"""
+
+
+@pytest.fixture(autouse=True)
+def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "sums.py"
+    path.write_text(SCRIPT)
+    return path
+
+
+def start(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "sums.py", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def test_a_run_has_the_config_its_provenance_and_the_command(script: Path) -> None:
+    """Parameters are the config; where each came from, the environment and how to go on are beside them."""
+    done = start("--optim.lr", "0.05")
+    assert 0 == done.returncode, done.stderr
+    [run] = open_runs("tensorboard:runs")
+    assert run.directory is not None
+    launched = run.directory / "artifacts" / "launch"
+
+    assert ("sums", "FINISHED") == (run.experiment, run.status)
+    assert {"optim": {"lr": 0.05}, "until": "3 epochs", "stop_at": 0} == run.params
+    assert "cli --optim.lr" == json.loads((launched / "provenance.json").read_text())["optim.lr"]
+    assert "torch" in json.loads((launched / "environment.json").read_text())["packages"]
+    assert (
+        shlex.join(
+            [
+                sys.executable,
+                "sums.py",
+                "--optim.lr",
+                "0.05",
+                "--run.uid",
+                run.uid,
+                "--run.resume",
+                "must",
+            ]
+        )
+        == run.tags["command"]
+    )
+    assert 15 == len(run.history("train/loss"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)]
+)
+def test_the_same_command_again_goes_on(number: int, code: int) -> None:
+    """A script that was killed, or told to stop, is started again by the same words, and is then one run, exactly."""
+    start("--run.name", "whole")
+    ended = start(STOP_AT="7", SIGNAL=str(int(number)))
+    again = start()
+    runs = open_runs("tensorboard:runs")
+    [other] = [run for run in runs if run.name != "whole"]
+
+    assert (code, 0) == (ended.returncode, again.returncode), again.stderr
+    assert 2 == len(runs)
+    assert runs["whole"].history("train/loss") == other.history("train/loss")
+    if number != signal.SIGKILL:
+        command = shlex.join(
+            [sys.executable, "sums.py", "--run.uid", other.uid, "--run.resume", "must"]
+        )
+        assert f"sums.py: stopped; the run is KILLED, and goes on with: {command}\n" in ended.stderr
+        assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.slow
+def test_another_config_is_shown_and_needs_a_flag() -> None:
+    """A run that is named goes on with another config only where that is said."""
+    start("--run.name", "a", STOP_AT="7", SIGNAL="9")
+    refused = start("--run.name", "a", "--optim.lr", "0.2")
+    [before] = open_runs("tensorboard:runs")
+    allowed = start("--run.name", "a", "--optim.lr", "0.2", "--run.changed")
+    [after] = open_runs("tensorboard:runs")
+
+    assert (1, 0) == (refused.returncode, allowed.returncode)
+    assert (
+        f"sums.py: the run in {before.directory} had other parameters: optim.lr was 0.1 and is 0.2. Start another run, or "
+        "say that this one goes on with them, --run.changed\n"
+    ) == refused.stderr
+    assert ({"lr": 0.1}, {"lr": 0.2}) == (before.params["optim"], after.params["optim"])
+
+
+def test_mistakes_are_messages() -> None:
+    """Of the config and of the run, with the words of the command line."""
+    unknown, choice, target = (
+        start("--optim.rl", "3"),
+        start("--run.resume", "perhaps"),
+        start("--run.target", "nowhere"),
+    )
+
+    assert [2, 2, 1] == [one.returncode for one in (unknown, choice, target)]
+    assert "optim.rl" in unknown.stderr
+    assert "resume" in choice.stderr
+    assert "'tensorboard:nowhere'" in target.stderr
+    assert not any("Traceback" in one.stderr for one in (unknown, choice, target))
+    assert not Path("runs").exists()
+
+
+def test_help_has_the_run_too() -> None:
+    """The page of the config is followed by what can be said of the run."""
+    done = start("--help")
+
+    assert 0 == done.returncode
+    assert "--optim.lr" in done.stdout
+    assert "--run.target" in done.stdout
+
+
+@frozen
+class Taken:
+    run: int = 0
+
+
+def test_a_main_that_cannot_be_launched_is_an_error() -> None:
+    """It takes a config and a run, and the config has no field of that name."""
+
+    def alone(config: Taken) -> None: ...
+
+    def taken(config: Taken, run: Run) -> None: ...
+
+    said = []
+    for main in (alone, taken):
+        with pytest.raises(WrongArgument) as caught:
+            launch(main, argv=[])  # type: ignore[arg-type]
+        said.append(
+            str(caught.value).replace(
+                "test_a_main_that_cannot_be_launched_is_an_error.<locals>.", ""
+            )
+        )
+
+    assert [
+        "alone is called with a config and a run; write `def alone(config: Config, run: Run)`",
+        "Taken has a field 'run', and --run.… is what the run's own settings are called; give it another name",
+    ] == said
