@@ -7,29 +7,29 @@ from pathlib import Path
 
 import pytest
 
-from treadle_tracking import start_run, sync
+from treadle_tracking import open_runs, start_run, sync
+from treadle_tracking.errors import TrackingError
 
 GUIDE = Path(__file__).parents[3] / "docs" / "backends.md"
 
 
 @pytest.fixture
 def jsonl(tmp_path, monkeypatch):
-    """The mirror of the guide, installed as a package."""
+    """The mirror and the reader of the guide, installed as a package."""
     if not GUIDE.exists():
         pytest.skip("needs the guide docs/backends.md")
-    [code] = re.findall(
-        r"^```python\n(import fcntl.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE
-    )
+    blocks = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
+    code = "".join(blocks[:2])
     folder = tmp_path / "site"
     metadata = folder / "jsonl-1.0.dist-info"
     metadata.mkdir(parents=True)
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: jsonl\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text(
-        "[treadle_tracking.backends]\njsonl = jsonl_mirror\n"
+        "[treadle_tracking.backends]\njsonl = jsonl_backend\n"
     )
-    (folder / "jsonl_mirror.py").write_text(code)
+    (folder / "jsonl_backend.py").write_text(code)
     monkeypatch.syspath_prepend(folder)
-    monkeypatch.delitem(sys.modules, "jsonl_mirror", raising=False)
+    monkeypatch.delitem(sys.modules, "jsonl_backend", raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -71,6 +71,33 @@ def test_a_run_may_get_a_place_later(jsonl):
     sync(run.directory, to="jsonl:lines")
 
     assert [0.5] == _losses(jsonl / "lines")
+
+
+def test_runs_are_read_there_as_from_their_directories(jsonl):
+    """A place that another package brings is opened by its scheme; a run there is what its directory has."""
+    target = ["tensorboard:runs", "jsonl:lines"]
+    with start_run(target, experiment="e", name="n", group="g", params={"lr": [0.1, None]}) as run:
+        run.log({"loss": float("inf")}, step=1)
+        run.tag({"note": ""})
+        run.rewind(1)
+        run.log({"loss": 0.5}, step=1)
+    [there], [here] = open_runs("jsonl:lines"), open_runs("tensorboard:runs")
+    shown = "uid", "name", "experiment", "group", "status", "started", "ended", "params", "tags"
+
+    assert [getattr(here, one) for one in shown] == [getattr(there, one) for one in shown]
+    assert ({"loss": 0.5}, list(here.points("loss"))) == (there.metrics, list(there.points("loss")))
+    assert f"jsonl:{jsonl}/lines" == there.target
+
+
+def test_a_place_that_is_not_there_is_told_and_not_made(jsonl):
+    """What a reader says of its address is what the user reads."""
+    with pytest.raises(TrackingError) as caught:
+        open_runs("jsonl:lines")
+
+    assert f"{jsonl}/lines: there is no such directory. Name the one that runs were sent to" == str(
+        caught.value
+    )
+    assert not (jsonl / "lines").exists()
 
 
 @pytest.mark.parametrize("uri", ["http://me:hush@127.0.0.1:9", "http://hush@127.0.0.1:9/a"])

@@ -12,10 +12,13 @@ from treadle_tracking.backends import (
     BackendNotLoaded,
     BackendUnfit,
     BackendWithoutMirror,
+    BackendWithoutReader,
     installed_schemes,
     mirror,
+    reader,
 )
 from treadle_tracking.errors import InvalidTarget
+from treadle_tracking.reading import Reader, open_runs
 from treadle_tracking.target import parse_targets
 
 BACKEND = """
@@ -34,6 +37,22 @@ BACKEND = """
 
     def mirror(address):
         return Kept(f"kept:{address}")
+"""
+
+READER = """
+    class Found:
+        def __init__(self, target):
+            self.target = target
+
+        def runs(self, conditions=()): return iter(())
+        def histories(self, runs, names=None): return iter(())
+        def contents(self, run): ...
+        def entries(self, run): ...
+        def download(self, run, path, file): ...
+        def close(self): ...
+
+    def reader(address):
+        return Found(f"kept:{address}")
 """
 
 
@@ -239,5 +258,124 @@ def test_what_a_backend_says_of_an_address_is_what_the_user_reads(install):
 
     with pytest.raises(ValueError) as caught:
         parse_targets("kept:a")
+
+    assert "no shelf" == str(caught.value)
+
+
+def test_an_installed_backend_makes_the_reader(install):
+    """Runs are opened by the scheme that a package has an entry point of; one that is only read from has no mirror."""
+    install("shelf", {"kept": "shelf"}, READER)
+
+    runs = open_runs("kept:a b")
+
+    assert ("kept:a b", 0) == (runs.target, len(runs))
+    assert isinstance(reader("kept:a b"), Reader)
+
+
+def test_a_reader_gets_the_address_that_its_backend_makes(install):
+    """What `normalized` gives is what is opened."""
+    install(
+        "shelf",
+        {"kept": "shelf"},
+        textwrap.dedent(READER) + "def normalized(address): return f'/absolute/{address}'\n",
+    )
+
+    assert "kept:/absolute/a" == open_runs("kept:a").target
+
+
+def test_a_backend_may_have_no_reader(install):
+    """A place that runs can only be sent to says that nothing can be read there, without the secrets of its address."""
+    install("shelf", {"kept": "shelf"}, textwrap.dedent(BACKEND).replace("/absolute/", ""))
+
+    with pytest.raises(BackendWithoutReader) as caught:
+        open_runs("kept:https://me:secret@host")
+
+    assert (
+        "runs cannot be read from 'kept:https://***@host': the backend of 'kept:', shelf of shelf 1.0, has no "
+        "function `reader`"
+    ) == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [
+        ("def reader(address): return 5", "has made 5 (int), which is no reader"),
+        (
+            textwrap.dedent(READER).replace('f"kept:{address}"', "address"),
+            "has made a reader whose target does not begin with 'kept:'",
+        ),
+        (READER, "has made a reader whose target shows a secret of 'kept:https://***@host'"),
+    ],
+)
+def test_what_is_made_has_to_be_a_reader_that_can_be_named(install, code, problem):
+    """Whoever opens runs finds out at once, and no secret is shown for lack of care."""
+    install("shelf", {"kept": "shelf"}, code)
+
+    with pytest.raises(BackendUnfit) as caught:
+        reader("kept:https://me:secret@host")
+
+    assert (
+        f"the backend of 'kept:', shelf of shelf 1.0, {problem}. Whoever wrote it finds that out with "
+        f"treadle_tracking.testing.ReaderConformance"
+    ) == str(caught.value)
+
+
+def test_a_reader_without_all_of_its_functions_is_none(install):
+    """One that lacks a method is told before it is asked for it."""
+    install("shelf", {"kept": "shelf"}, textwrap.dedent(READER).replace("def close", "def shut"))
+
+    with pytest.raises(BackendUnfit) as caught:
+        reader("kept:a")
+
+    assert "has made <shelf.Found object at 0x" in str(caught.value)
+    assert "(Found), which is no reader. Whoever" in str(caught.value)
+
+
+def test_of_two_packages_none_is_read_from_by_chance(install):
+    """A clash is told when runs are opened, too."""
+    install("shelf", {"kept": "shelf"}, READER)
+    install("board", {"kept": "board"}, READER)
+
+    with pytest.raises(BackendClash) as caught:
+        open_runs("kept:a")
+
+    assert (
+        "2 installed packages have a backend of 'kept:': board of board 1.0, shelf of shelf 1.0. "
+        "Uninstall all but one of them"
+    ) == str(caught.value)
+
+
+def test_a_reader_that_cannot_be_imported_is_named(install):
+    """What is missing is said with the package that misses it."""
+    install("shelf", {"kept": "shelf"}, "import a_library_that_nobody_has\n")
+
+    with pytest.raises(BackendNotLoaded) as caught:
+        open_runs("kept:a")
+
+    assert (
+        "the backend of 'kept:', shelf of shelf 1.0, cannot be imported (ModuleNotFoundError: No module named "
+        "'a_library_that_nobody_has'). Update that package, or install what it lacks"
+    ) == str(caught.value)
+
+
+def test_an_unknown_scheme_is_told_when_runs_are_opened(install):
+    """The message has the schemes of other packages, too."""
+    install("shelf", {"kept": "shelf"}, READER)
+
+    with pytest.raises(InvalidTarget) as caught:
+        open_runs("kepd:a")
+
+    assert (
+        "target 'kepd:a' names no place that is known; expected 'tensorboard:DIR', 'mlflow:URI' or 'kept:…'. "
+        "Did you mean 'kept:a'?"
+    ) == str(caught.value)
+
+
+def test_what_a_reader_says_of_an_address_is_what_the_user_reads(install):
+    """An error of its own is not wrapped."""
+    install("shelf", {"kept": "shelf"}, "def reader(address): raise ValueError('no shelf')\n")
+
+    with pytest.raises(ValueError) as caught:
+        open_runs("kept:a")
 
     assert "no shelf" == str(caught.value)

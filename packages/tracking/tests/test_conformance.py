@@ -32,7 +32,7 @@ def _of_guide():
     names = {}
     if GUIDE.exists():
         blocks = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
-        for block in blocks[:2]:
+        for block in blocks[:3]:
             exec(block, names)
     return names
 

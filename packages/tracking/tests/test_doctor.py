@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,15 +15,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from treadle_tracking import open_runs, start_run
+from treadle_tracking.doctor.copies import unfinished_copies
 from treadle_tracking.doctor.damage import _filler, damages, set_aside
 from treadle_tracking.doctor.pruning import Pruned, prune
+from treadle_tracking.doctor.twins import twin_findings
 from treadle_tracking.doctor.visit import old_file_store, visit
 from treadle_tracking.encoding import decoded
 from treadle_tracking.entries import Artifact, Committed, Ended, Image, Params, Scalars, Started
 from treadle_tracking.log import LogWriter, attempt_path, last_entry, read_entries
 from treadle_tracking.mirrors.state import Sent, load_every, save_sent
 from treadle_tracking.ownership import Ownership, Writer
-from treadle_tracking.syncing import sync
+from treadle_tracking.places import found_below
+from treadle_tracking.syncing import forget, sync
 from treadle_tracking.wire import framed, records
 
 STARTED = Started(wall_time=1000.25, uid="u1", experiment="digits", name="baseline")
@@ -686,3 +690,174 @@ def test_beside_damage_what_is_missing_is_told(tmp_path):
         "params.json is missing",
         "the artifact 'a.txt' is missing",
     ] == [sentence for kind, sentence in found(directory) if kind != "damaged"]
+
+
+def test_everything_is_mended_once(directory, fake_mlflow):
+    """A second look with `--fix` finds nothing, does nothing, and leaves every file as it is."""
+    path = attempt_path(directory)
+    places = offsets(path)
+    damage(path, places[9] + 20, places[9] + 22)
+    with path.open("ab") as file:
+        file.write(framed(b"0123456789")[:-1])
+    (directory / "params.json").unlink()
+    (directory / f".unfinished-{2**22 + 1}-1-00").write_bytes(b"12")
+    save_sent(directory, Sent(uri=f"mlflow:{fake_mlflow.uri}"))
+
+    first = mended(directory)
+    before = {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+    asked = len(fake_mlflow.requests)
+    second = mended(directory)
+
+    assert ["damaged", "torn", "params", "leftover", "orphan", "unsent"] == [
+        kind for kind, _ in first
+    ]
+    assert [] == second
+    assert before == {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+    assert asked == len(fake_mlflow.requests)
+
+
+def test_what_was_mended_is_told_though_something_cannot_be_read(directory, monkeypatch):
+    """A file that cannot be read ends the visit, and hides nothing that was found or done before."""
+    with attempt_path(directory).open("ab") as file:
+        file.write(framed(b"0123456789")[:-1])
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("treadle_tracking.doctor.examination._digest", refuse)
+    told, done = found(directory), mended(directory)
+
+    assert ["torn", "unreadable"] == [kind for kind, _ in told]
+    assert [("torn", "25 bytes were cut off"), ("unreadable", None)] == done
+    file = directory / "artifacts" / "a.txt"
+    assert f"cannot be read ({file}: Permission denied)" == told[-1][1]
+
+
+def test_what_others_have_written_is_passed_over(ended):
+    """An event file of somebody else's beside a run or in a folder of its own is neither looked at nor changed."""
+    root = ended.parent.parent
+    theirs = root / "theirs" / "events.out.tfevents.1700000000.host.1.0"
+    theirs.parent.mkdir()
+    for path in (theirs, ended / theirs.name):
+        path.write_bytes(b"of another kind")
+
+    assert [ended] == found_below(root).runs
+    assert ([], []) == (found(ended, fix=True), found(ended))
+    assert [b"of another kind"] * 2 == [theirs.read_bytes(), (ended / theirs.name).read_bytes()]
+
+
+def test_links_lead_nowhere_else(ended, tmp_path):
+    """A link to the run is no second run; what links inside of it lead to is not searched, and a linked artifact is one."""
+    (tmp_path / "runs" / "latest").symlink_to(ended)
+    (ended / "artifacts" / "loop").symlink_to(tmp_path)
+    outside = tmp_path / f".unfinished-{2**22 + 1}-1-00"
+    outside.write_bytes(b"12")
+    kept = ended / "artifacts" / "a.txt"
+    kept.rename(tmp_path / "a.txt")
+    kept.symlink_to(tmp_path / "a.txt")
+
+    assert [ended] == found_below(tmp_path / "runs").runs
+    assert [] == found(ended, fix=True)
+    assert outside.exists()
+
+
+def test_an_index_is_no_finding_and_keeps_no_run(ended, fake_mlflow):
+    """A reader's cache and the note of a copy are nothing that would be lost with the directory."""
+    (ended / ".treadle-index.sqlite3").write_bytes(b"a cache")
+    (ended / ".treadle-index.sqlite3-wal").write_bytes(b"a cache")
+    (ended / ".copied.json").write_text("{}")
+    sync(ended, to=f"mlflow:{fake_mlflow.uri}")
+
+    assert [] == found(ended)
+    assert None is prune(ended).kept_because
+
+
+def test_a_beat_that_is_yet_to_come_is_told(directory):
+    """The process of another machine would be alive until then, if nobody said what can be done."""
+    leave(directory, writer(place="another", host="there"), 4_000_000_000)
+
+    assert [
+        (
+            "in use",
+            (
+                f"is being written by process {2**22 + 1} on there, and is left alone. It was last heard of at "
+                f"2096-10-02 07:06:40 UTC, which is yet to come: a clock was ahead. If that process is gone, delete "
+                f"{directory / '.writer'}"
+            ),
+        )
+    ] == found(directory, fix=True)
+
+
+def twin_of(directory, name="copy"):
+    """A copy of a run directory, as `cp -r` makes one."""
+    return shutil.copytree(directory, directory.with_name(name))
+
+
+def test_copies_of_a_run_are_told(ended):
+    """Directories of one uid are listed as several runs: that is said of each, and is no problem."""
+    copies = [twin_of(ended, "b"), twin_of(ended, "c")]
+    other = twin_of(ended, "d")
+    attempt_path(other).unlink()
+    log = LogWriter(attempt_path(other))
+    log.close(evolve(STARTED, uid="u2"))
+    unreadable = twin_of(ended, "e")
+    attempt_path(unreadable).write_bytes(framed(b"\xff\xff\xff"))
+
+    findings = twin_findings([ended, *copies, other, unreadable])
+
+    of = "as a copy has: readers list each of them, and none is found by its uid alone"
+    assert {
+        ended: (f"has the uid 'u1' of {copies[0]} and 1 more, {of}", False),
+        copies[0]: (f"has the uid 'u1' of {ended} and 1 more, {of}", False),
+        copies[1]: (f"has the uid 'u1' of {ended} and 1 more, {of}", False),
+    } == {path: (finding.sentence, finding.is_problem) for path, finding in findings.items()}
+
+
+def test_of_two_copies_with_one_mirror_nothing_is_sent(directory, fake_mlflow):
+    """What either records would join the other's, so the user has to say which is to be there; then the other is sent."""
+    uri = f"mlflow:{fake_mlflow.uri}"
+    sync(directory, to=uri)
+    copy = twin_of(directory)
+    log = LogWriter(attempt_path(copy), again=True)
+    log.append(Scalars(wall_time=1050.0, step=99, values={"loss": 0.0}))
+    log.close()
+    findings = twin_findings([directory, copy])
+    asked = len(fake_mlflow.requests)
+
+    outcomes = list(visit(copy, fix=True, twin=findings[copy]))
+    sent = len(fake_mlflow.requests) - asked
+    forget(copy, uri)
+    afterwards = twin_findings([directory, copy])
+    alone = list(visit(directory, fix=True, twin=afterwards[directory]))
+
+    assert [
+        ("same uid", None, True),
+        ("orphan", "ended as KILLED at 1970-01-01 00:17:30 UTC", False),
+        ("unsent", None, True),
+    ] == [(one.finding.kind, one.done, one.is_left) for one in outcomes]
+    assert (
+        f"has the uid 'u1' of {directory}, as a copy has, and both are sent to {uri}, where they are one run: what either "
+        f"records joins the other's, so nothing is sent now. If this is not the one that is to be there: "
+        f"python -m treadle_tracking sync {copy} --forget {uri}"
+    ) == outcomes[0].finding.sentence
+    assert (0, None) == (sent, outcomes[-1].finding.remedy)
+    assert [False, False] == [one.is_problem for one in afterwards.values()]
+    assert ("unsent", f"{uri} has everything") == (alone[-1].finding.kind, alone[-1].done)
+    [run] = fake_mlflow.runs.values()
+    assert 20 == len(run["points"])
+
+
+def test_a_copy_that_is_not_whole_is_told(tmp_path):
+    """Runs that were being copied here when that ended are no runs; the next copy removes them."""
+    assert None is unfinished_copies(tmp_path)
+    made = tmp_path / ".treadle-copying" / "abc"
+    made.mkdir(parents=True)
+    (made / "log.unfinished").write_bytes(b"123")
+
+    finding = unfinished_copies(tmp_path)
+
+    assert ("leftover", False, tmp_path) == (finding.kind, finding.is_problem, finding.directory)
+    assert (
+        "1 run in .treadle-copying that a copy has not finished, 3 bytes in all: the next copy to this directory removes "
+        "what is there. If none is running, it can be deleted"
+    ) == finding.sentence

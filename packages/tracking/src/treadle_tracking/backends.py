@@ -15,6 +15,7 @@ from treadle_tracking.masking import masked
 from treadle_tracking.mirrors.base import Mirror
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from importlib.metadata import EntryPoint
 
     from treadle_tracking.reading.reader import Reader
@@ -54,7 +55,10 @@ class Backend(Protocol):
         """
 
     def reader(self, address: str) -> "Reader":
-        """What reads the runs at this address. May ask the place whether it is there, and changes nothing."""
+        """What reads the runs at this address. May ask the place whether it is there, and changes nothing.
+
+        A place that has some parameters as texts alone may take `infer_types: bool = False` too, as in `open_runs`.
+        """
 
 
 class BackendClash(TrackingError):
@@ -191,18 +195,19 @@ def mirror(target: str) -> Mirror:
         raise BackendWithoutMirror(masked(target), found.origin)
     made = make(address)
     if not isinstance(made, Mirror):
-        problem = f"has made {seen(made)}, which is no mirror"
+        problem = f"has made {masked(seen(made))}, which is no mirror"
         raise BackendUnfit(scheme, found.origin, problem, "MirrorConformance")
     if flaw := _flaw("a mirror whose uri", made.uri, target):
         raise BackendUnfit(scheme, found.origin, flaw, "MirrorConformance")
     return made
 
 
-def reader(target: str) -> "Reader":
+def reader(target: str, *, infer_types: bool = False) -> "Reader":
     """What reads the runs at a normalized target.
 
     Args:
         target: As for `mirror`.
+        infer_types: What a backend is told whose function `reader` takes it, and no other.
 
     Raises:
         BackendClash: several packages have a backend of the scheme.
@@ -218,13 +223,23 @@ def reader(target: str) -> "Reader":
     make = getattr(found.backend, "reader", None)
     if not callable(make):
         raise BackendWithoutReader(masked(target), found.origin)
-    made = make(address)
+    made = make(address, **({"infer_types": True} if infer_types and _takes_types(make) else {}))
     if not isinstance(made, Reader):
-        problem = f"has made {seen(made)}, which is no reader"
+        problem = f"has made {masked(seen(made))}, which is no reader"
         raise BackendUnfit(scheme, found.origin, problem, "ReaderConformance")
     if flaw := _flaw("a reader whose target", made.target, target):
         raise BackendUnfit(scheme, found.origin, flaw, "ReaderConformance")
     return made
+
+
+def _takes_types(make: "Callable[..., object]") -> bool:
+    """Whether a function `reader` knows of parameters that are texts alone."""
+    from inspect import signature
+
+    try:
+        return "infer_types" in signature(make).parameters
+    except (TypeError, ValueError):
+        return False
 
 
 def _flaw(what: str, name: str, target: str) -> str | None:

@@ -32,6 +32,7 @@ _PARAMS_NO_JSON = f"{PARAMS} is no JSON that a run writes"
 _BACK = 60.0  # seconds; values of a device are written later than they were logged, and bear the earlier time
 _AHEAD = 300.0
 _OLD = 300.0  # seconds
+_WRITER = ".writer"  # as `Ownership` has it
 
 
 @frozen(kw_only=True)
@@ -63,12 +64,16 @@ def in_use(run: Run) -> Finding | None:
     """That a process writes the run, so that nobody else may."""
     if run.writer is None or not is_alive(run.directory):
         return None
-    return Finding(
-        directory=run.directory,
-        kind="in use",
-        sentence=f"is being written by process {run.writer.pid} on {run.writer.host}, and is left alone",
-        is_problem=False,
+    sentence = (
+        f"is being written by process {run.writer.pid} on {run.writer.host}, and is left alone"
     )
+    if run.beat is not None and run.beat > time.time() + _AHEAD:
+        # Of a process on another machine nothing else is known, and it would be alive until then.
+        sentence += (
+            f". It was last heard of at {shown_time(run.beat)}, which is yet to come: a clock was ahead. If that process "
+            f"is gone, delete {run.directory / _WRITER}"
+        )
+    return Finding(directory=run.directory, kind="in use", sentence=sentence, is_problem=False)
 
 
 def run_findings(run: Run) -> Iterator[Finding]:

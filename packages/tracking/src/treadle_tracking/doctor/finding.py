@@ -19,6 +19,7 @@ Kind: TypeAlias = Literal[
     "clock",
     "leftover",
     "orphan",
+    "same uid",
     "mirror",
     "unsent",
     "mlruns",

@@ -21,6 +21,9 @@ from treadle_tracking.ownership import Ownership
 
 __all__ = ["Pruned", "prune"]
 
+# Notes of a run's process, of mirrors, of readers and of a copy, and what was cut out of the run.
+_NOTES = (".mirror-", ".writer", ".treadle-index.", ".copied.json", f"{ABANDONED}/")
+
 
 @frozen(kw_only=True)
 class Pruned:
@@ -82,7 +85,7 @@ def _unknown_files(directory: Path, artifacts: set[str]) -> Iterator[str]:
         name = path.relative_to(directory).as_posix()
         if path.is_dir() and not path.is_symlink():
             continue
-        if name not in own and not name.startswith((".mirror-", ".writer", f"{ABANDONED}/")):
+        if name not in own and not name.startswith(_NOTES):
             yield name
 
 

@@ -46,27 +46,51 @@ def _unreadable(directory: Path, error: Exception) -> Outcome:
     )
 
 
-def visit(directory: Path, *, fix: bool, timeout: float | None = None) -> Iterator[Outcome]:
+def visit(
+    directory: Path, *, fix: bool, timeout: float | None = None, twin: Finding | None = None
+) -> Iterator[Outcome]:
     """Look at a run, and mend it, one thing after the other.
 
     Args:
         directory: The run directory.
         fix: Whether to mend what can be.
         timeout: Seconds for each mirror that is sent something; None for as long as it takes.
+        twin: What is to be said of another directory of its uid (`twin_findings`). Where that is a problem, nothing is
+            sent: at a mirror it would join what the other one has recorded.
     """
+    if twin is not None:
+        yield Outcome(finding=twin)
     run = Run.at(directory, timeout)
     if (used := in_use(run)) is not None:
         yield Outcome(finding=used)
         return
+    outcomes = list(_as_far_as_it_goes(run, fix=False))
+    if fix and any(outcome.finding.mend for outcome in outcomes):
+        outcomes = _mended(run, outcomes)
+    yield from outcomes
+    if any(outcome.finding.kind in {"in use", "unreadable"} for outcome in outcomes):
+        return
+    is_sent = fix and (twin is None or not twin.is_problem)
     try:
-        outcomes = [Outcome(finding=finding) for finding in run_findings(run)]
-        if fix and any(outcome.finding.mend for outcome in outcomes):
-            outcomes = _mended(run, outcomes)
-        yield from outcomes
         for finding in unsent_findings(run):
-            yield _treated(finding) if fix else Outcome(finding=finding)
+            yield _treated(finding) if is_sent else Outcome(finding=_kept_back(finding, twin))
     except Exception as error:  # noqa: BLE001  # whatever a file may hold, other runs are looked at
         yield _unreadable(directory, error)
+
+
+def _as_far_as_it_goes(run: Run, *, fix: bool) -> Iterator[Outcome]:
+    """What is found, and mended, up to what cannot be read."""
+    try:
+        for finding in run_findings(run):
+            yield _treated(finding) if fix else Outcome(finding=finding)
+    except Exception as error:  # noqa: BLE001  # whatever a file may hold, other runs are looked at
+        yield _unreadable(run.directory, error)
+
+
+def _kept_back(finding: Finding, twin: Finding | None) -> Finding:
+    if twin is None or not twin.is_problem:
+        return finding
+    return evolve(finding, remedy=None, mend=None)
 
 
 def _mended(run: Run, found: list[Outcome]) -> list[Outcome]:
@@ -80,7 +104,7 @@ def _mended(run: Run, found: list[Outcome]) -> list[Outcome]:
         why = reason(error)
         return [evolve(one, failed=why) if one.finding.mend else one for one in found]
     try:
-        return [_treated(finding) for finding in run_findings(run)]
+        return list(_as_far_as_it_goes(run, fix=True))
     finally:
         ownership.release()
 

@@ -44,7 +44,8 @@ class Reader(Protocol):
         """What the run has beside numbers."""
 
     def entries(self, run: RunRecord) -> Iterator[Entry]:
-        """The run as a log: `Started` first, an `Ended` last if it has ended, all others by time.
+        """The run as a log: `Started` first, an `Ended` last if it has ended, all others as they were
+        recorded, or by time.
 
         They are what a copy of the run is made of. Of an artifact, this is what is known of it: `size` and `sha256`
         may be wrong, and only its `path` counts.

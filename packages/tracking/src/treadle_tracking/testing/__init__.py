@@ -1,14 +1,22 @@
-"""What every mirror has to stand: a suite for the tests of whoever writes one. It needs pytest and hypothesis.
+"""What every mirror and every reader has to stand: suites for the tests of whoever writes one. They need pytest and hypothesis.
 
 ```text
 class TestShelf(MirrorConformance):
     def make(self): ...
     def stored(self): ...
     def broken(self): ...
+
+
+class TestShelfReader(ReaderConformance):
+    def make(self): ...
+    def write(self, log, directory): ...
+    def everything(self): ...
+    def missing(self): ...
 ```
 """
 
 from treadle_tracking.testing.conformance import MirrorConformance
+from treadle_tracking.testing.reading import ReaderConformance
 from treadle_tracking.testing.stored import StoredRun
 
-__all__ = ["MirrorConformance", "StoredRun"]
+__all__ = ["MirrorConformance", "ReaderConformance", "StoredRun"]

@@ -3,34 +3,37 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar, cast
 from uuid import uuid4
 
 import pytest
 from attrs import evolve, field, frozen
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from treadle_tracking.entries import (
     Artifact,
-    Committed,
     Ended,
     Entry,
-    Function,
-    Histogram,
-    Image,
     Params,
     Rewound,
     Scalars,
     Started,
-    Table,
     Tags,
-    Text,
 )
 from treadle_tracking.masking import masked
 from treadle_tracking.mirrors.base import Mirror
+from treadle_tracking.testing.sample import (
+    ANYTHING,
+    CHARACTERS,
+    NAMES,
+    STEPS,
+    VALUES,
+    sample_directory,
+    sample_log,
+    sample_start,
+)
 from treadle_tracking.testing.stored import StoredRun, check_same, check_stored
 
 __all__ = ["MirrorConformance"]
@@ -43,50 +46,6 @@ class _Unheard:
     wall_time: float
     step: int = 3
     values: Mapping[str, float] = field(factory=lambda: {"loss": 9.0})
-
-
-# Without the one character that no text of PostgreSQL's can have.
-_CHARACTERS = st.characters(codec="utf-8", exclude_characters="\0")
-# What databases, paths and people find hard, besides what Hypothesis thinks of.
-_NAMES = st.text(_CHARACTERS, min_size=1, max_size=30) | st.sampled_from(
-    [
-        "lr@0",
-        "a[0]",
-        "a%",
-        "a//b",
-        "/a",
-        "a/",
-        "../a",
-        ".",
-        "a.b",
-        "A",
-        "_x0040_",
-        "größe",
-        "a'b\"c\\",
-        "a\nb",
-    ]
-)
-_STEPS = st.integers(min_value=-(2**63), max_value=2**63 - 1)
-_VALUES: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(_CHARACTERS, max_size=20),
-    lambda values: st.lists(values, max_size=3) | st.dictionaries(_NAMES, values, max_size=3),
-    max_leaves=6,
-)
-_ANYTHING = settings(
-    max_examples=25,
-    deadline=None,
-    # The place is one for all examples, and each is a run of its own there.
-    suppress_health_check=[
-        HealthCheck.differing_executors,
-        HealthCheck.function_scoped_fixture,
-        HealthCheck.too_slow,
-    ],
-)
-_PNG = bytes.fromhex(
-    "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
-    "1f15c4890000000d49444154789c6360606060000000050001a5f64540"
-    "0000000049454e44ae426082"
-)
 
 
 class MirrorConformance:
@@ -118,70 +77,17 @@ class MirrorConformance:
     @pytest.fixture
     def run(self) -> Started:
         """The beginning of a run, whose directory is `directory`."""
-        return Started(
-            wall_time=1_700_000_000.25, uid=uuid4().hex, experiment="digits", name="base line"
-        )
+        return sample_start()
 
     @pytest.fixture
     def directory(self, tmp_path: Path) -> Path:
         """A run directory with the files that `log` speaks of."""
-        directory = tmp_path / "runs" / "digits" / "base line"
-        files = directory / "artifacts"
-        (files / "tables").mkdir(parents=True)
-        (files / "functions").mkdir()
-        (files / "model.bin").write_bytes(b"weights")
-        (files / "tables" / "errors.json").write_bytes(b'{"columns": ["a"], "data": [[1]]}')
-        (files / "functions" / "augment.py").write_bytes(b"def augment(x): ...\n")
-        (directory / "params.json").write_bytes(b"{}\n")
-        return directory
+        return sample_directory(tmp_path)
 
     @pytest.fixture
     def log(self, run: Started) -> list[Entry]:
         """A whole run: entries of every kind, as they are in its log."""
-        times = (run.wall_time + 0.002 * tick for tick in count())
-        entries: list[Entry] = [
-            evolve(run, wall_time=next(times)),
-            Params(wall_time=next(times), values={"lr": 1e-3, "model": {"depth": 3, "act": None}}),
-            Tags(wall_time=next(times), values={"note": "first", "kept": ""}),
-        ]
-        entries += [
-            Scalars(
-                wall_time=next(times), step=step, values={"loss": 1 / step, "val/acc": step / 10}
-            )
-            for step in range(1, 6)
-        ]
-        entries += [
-            Image(wall_time=next(times), step=5, name="samples", png=_PNG, width=1, height=1),
-            Text(wall_time=next(times), step=5, name="note", text="# A note"),
-            Histogram(
-                wall_time=next(times),
-                step=5,
-                name="weights",
-                buckets=((0.0, 0.5, 3.0), (0.5, 1.0, 1.0)),
-            ),
-            Artifact(wall_time=next(times), path="model.bin", size=7, sha256="0" * 64),
-            Artifact(wall_time=next(times), path="tables/errors.json", size=33, sha256="1" * 64),
-            Table(
-                wall_time=next(times),
-                step=5,
-                name="errors",
-                path="tables/errors.json",
-                preview="| a |",
-            ),
-            Artifact(wall_time=next(times), path="functions/augment.py", size=20, sha256="2" * 64),
-            Function(
-                wall_time=next(times),
-                name="augment",
-                qualified_name="train:augment",
-                sha256="2" * 64,
-                path="functions/augment.py",
-                source="def augment(x): ...\n",
-            ),
-            Committed(wall_time=next(times), step=5),
-            Tags(wall_time=next(times), values={"note": "second"}),
-            Ended(wall_time=next(times), status="FAILED"),
-        ]
-        return entries
+        return sample_log(run)
 
     def sent(self, directory: Path, *batches: Sequence[Entry]) -> str:
         """Send batches as a fresh process would; the run's identity."""
@@ -245,7 +151,7 @@ class MirrorConformance:
 
         self._has(self.the_run(run.uid), log, directory)
 
-    def test_one_entry_at_a_time_is_thecheck_same(
+    def test_one_entry_at_a_time_is_the_same(
         self, log: list[Entry], directory: Path, run: Started
     ) -> None:
         """Where a batch ends makes no difference, and a batch may be empty."""
@@ -407,11 +313,11 @@ class MirrorConformance:
 
     @given(
         points=st.lists(
-            st.tuples(_STEPS, st.dictionaries(_NAMES, st.floats(), min_size=1, max_size=3)),
+            st.tuples(STEPS, st.dictionaries(NAMES, st.floats(), min_size=1, max_size=3)),
             max_size=4,
         )
     )
-    @_ANYTHING
+    @ANYTHING
     def test_metrics_of_any_name_and_value_arrive(
         self, directory: Path, run: Started, points: list[tuple[int, dict[str, float]]]
     ) -> None:
@@ -425,8 +331,8 @@ class MirrorConformance:
 
         self._has(self.the_run(started.uid), entries, directory)
 
-    @given(tags=st.dictionaries(_NAMES, st.text(_CHARACTERS, max_size=50), max_size=3))
-    @_ANYTHING
+    @given(tags=st.dictionaries(NAMES, st.text(CHARACTERS, max_size=50), max_size=3))
+    @ANYTHING
     def test_tags_of_any_name_and_text_arrive(
         self, directory: Path, run: Started, tags: dict[str, str]
     ) -> None:
@@ -437,8 +343,8 @@ class MirrorConformance:
 
         self._has(self.the_run(started.uid), entries, directory)
 
-    @given(params=st.dictionaries(_NAMES, _VALUES, max_size=3))
-    @_ANYTHING
+    @given(params=st.dictionaries(NAMES, VALUES, max_size=3))
+    @ANYTHING
     def test_parameters_of_any_name_and_value_arrive(
         self, directory: Path, run: Started, params: dict[str, Any]
     ) -> None:
@@ -449,8 +355,8 @@ class MirrorConformance:
 
         self._has(self.the_run(started.uid), entries, directory)
 
-    @given(uid=_NAMES, name=_NAMES, experiment=_NAMES)
-    @_ANYTHING
+    @given(uid=NAMES, name=NAMES, experiment=NAMES)
+    @ANYTHING
     def test_a_run_of_any_name_is_found_again(
         self, directory: Path, run: Started, uid: str, name: str, experiment: str
     ) -> None:
