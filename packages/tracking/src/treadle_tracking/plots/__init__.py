@@ -1,0 +1,21 @@
+"""Pictures of many runs at once, as pages that need nothing but a browser."""
+
+from treadle_tracking.plots.errors import (
+    AmbiguousAxis,
+    InvalidBounds,
+    NothingToDraw,
+    ScaleUnfit,
+    UnknownAxis,
+)
+from treadle_tracking.plots.page import Page
+from treadle_tracking.plots.parallel import parallel_coordinates
+
+__all__ = [
+    "AmbiguousAxis",
+    "InvalidBounds",
+    "NothingToDraw",
+    "Page",
+    "ScaleUnfit",
+    "UnknownAxis",
+    "parallel_coordinates",
+]
