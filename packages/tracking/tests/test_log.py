@@ -34,6 +34,7 @@ from treadle_tracking.log import (
     attempt_paths,
     read_entries,
 )
+from treadle_tracking.wire import framed
 
 TEXT = Text(wall_time=1.0, step=1, name="a", text="b")
 TIMES = st.floats(min_value=0, max_value=1e11)
@@ -566,3 +567,24 @@ def test_what_another_program_logged_in_the_same_format_is_no_entry(tmp_path):
     )
 
     assert [] == read(tmp_path)
+
+
+def test_a_record_of_somebody_elses_is_passed_over(tmp_path):
+    """Bytes that are no event, though their checksum is right, hide nothing that comes before or after."""
+    path = attempt_path(tmp_path)
+    writer = LogWriter(path)
+    writer.append(Started(wall_time=1.0, uid="u", experiment="e", name="n"))
+    writer.append(Scalars(wall_time=2.0, step=1, values={"loss": 1.0}))
+    writer.close()
+    first = path.read_bytes()
+    strange = [
+        b"\xff" * 40,
+        b"\x9a\x6a\x02{]",
+        b"\x9a\x6a\x0d" + b'{"kind":"tag"',
+        b"\x2a\x02\x0a\x00",
+    ]
+    path.write_bytes(first + b"".join(framed(data) for data in strange) + first)
+
+    assert [Started, Scalars, Started, Scalars] == [
+        type(entry) for entry, _ in read_entries(tmp_path)
+    ]

@@ -1,6 +1,6 @@
 """What recording three numbers a step costs, beside the least that it can cost and beside others.
 
-    hatch run bench-tracking:run [--rounds 9] [log store mirror steps import]
+    hatch run bench-tracking:run [--rounds 9] [log store mirror steps import read]
 
 or `python tools/bench/tracking` with whatever is installed. One thread of torch's. Rows of a table
 run once a round each, in an order that changes; what stands are medians over the rounds, and what
@@ -9,7 +9,8 @@ difference means anything. Times are those of the clock on the wall, since waiti
 training loop would notice. Ends with 1 where a gate is missed, and with 0 where none is.
 
 `log` is of what writes files, `store` of MLflow's own ways to a database and a server, `mirror` of
-ours to the same places, `steps` of a training step beside a mirror.
+ours to the same places, `steps` of a training step beside a mirror, `read` of reading what was
+written.
 """
 
 import argparse
@@ -25,6 +26,7 @@ import torch
 from harness import at_least, ending, machine
 from imports import import_tables
 from places import Places, places
+from reading import reading_tables
 from steps import step_tables
 from tables import log_tables, mirror_tables, store_tables
 
@@ -35,6 +37,7 @@ TABLES: dict[str, Callable[[Places, int], list[str]]] = {
     "mirror": mirror_tables,
     "store": store_tables,
     "import": import_tables,
+    "read": reading_tables,
 }
 
 

@@ -31,7 +31,7 @@ from treadle_tracking.hparams import session_end, session_start
 from treadle_tracking.protos import messages
 from treadle_tracking.wire import ScalarEncoder, framed
 
-__all__ = ["EntryEncoder", "decoded"]
+__all__ = ["EntryEncoder", "decoded", "decoded_strictly"]
 
 _DT_DOUBLE = 2
 _DT_STRING = 7
@@ -163,9 +163,16 @@ def _add_histogram(event: Any, entry: Histogram) -> None:
 def decoded(data: bytes) -> Entry | None:
     """The entry that an event holds; None for an event that is none of ours, such as the file's version.
 
-    Raises:
-        ValueError: an event of ours that is not as we write them.
+    So are bytes that are no event at all, though their checksum is right: somebody else has written them.
     """
+    try:
+        return decoded_strictly(data)
+    except Exception:  # noqa: BLE001  # whatever others' bytes make of it
+        return None
+
+
+def decoded_strictly(data: bytes) -> Entry | None:
+    """The same. Raises whatever bytes make of it that are no event, or one of ours that is not as we write them."""
     event = messages().event.FromString(data)
     if event.HasField("entry"):
         return _described(event)

@@ -53,9 +53,9 @@ def attempt_path(directory: Path, attempt: int = 0) -> Path:
 
 def attempt_paths(directory: Path) -> list[Path]:
     """The event files of a run in the order in which they were written. Other writers' event files are none of it."""
-    # A run may be named like that, and then it is a directory.
+    # A run may be named like that, and then it is a directory; and reading a pipe would wait for ever.
     found = directory.glob("events.out.tfevents.*.treadle")
-    return sorted(path for path in found if not path.is_dir())
+    return sorted(path for path in found if path.is_file())
 
 
 class LogClosed(Exception):

@@ -28,11 +28,33 @@ _MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
         "dtype": (1, "int32"),
         "tensor_shape": (2, "TensorShape"),
         "tensor_content": (4, "bytes"),
+        # What follows, but for texts, others write and we only read.
+        "float_val": (5, "repeated float"),
+        "double_val": (6, "repeated double"),
+        "int_val": (7, "repeated int32"),
         "string_val": (8, "repeated bytes"),
+        "int64_val": (10, "repeated int64"),
+        "bool_val": (11, "repeated bool"),
+        "half_val": (13, "repeated int32"),
+        "uint32_val": (16, "repeated uint32"),
+        "uint64_val": (17, "repeated uint64"),
+    },
+    "OldImage": {
+        "height": (1, "int32"),
+        "width": (2, "int32"),
+        "encoded_image_string": (4, "bytes"),
+    },
+    "OldHistogram": {
+        "min": (1, "double"),
+        "max": (2, "double"),
+        "bucket_limit": (6, "repeated double"),
+        "bucket": (7, "repeated double"),
     },
     "Value": {
         "tag": (1, "string"),
         "simple_value": (2, "float"),
+        "image": (4, "OldImage"),
+        "histo": (5, "OldHistogram"),
         "tensor": (8, "Tensor"),
         "metadata": (9, "SummaryMetadata"),
         "exact": (OWN_FIELD, "double"),
@@ -68,7 +90,8 @@ class Messages:
         from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, struct_pb2
 
         field_type = descriptor_pb2.FieldDescriptorProto
-        scalars = {"double", "float", "int64", "int32", "string", "bytes"}
+        scalars = {"double", "float", "int64", "int32", "uint64", "uint32"}
+        scalars |= {"bool", "string", "bytes"}
         file = descriptor_pb2.FileDescriptorProto(
             name="treadle/tensorboard.proto",
             package=_PACKAGE,

@@ -7,15 +7,18 @@ Scalars are written once a step by the training thread and have one fixed shape,
 time of a protobuf message object. All other events go through `treadle_tracking.protos`.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from math import copysign, inf
 from struct import Struct
 from typing import BinaryIO
 
+from google_crc32c import extend
 from google_crc32c import value as crc32c
 
 __all__ = [
     "FrameMismatch",
+    "Records",
     "ScalarEncoder",
     "checksum",
     "framed",
@@ -27,7 +30,11 @@ __all__ = [
 
 _LENGTH = Struct("<Q")
 _CHECKSUM = Struct("<I")
-_HEADER_SIZE = _LENGTH.size + _CHECKSUM.size
+_HEADER = Struct("<QI")
+_HEADER_SIZE = _HEADER.size
+_FIRST_BLOCK = 1 << 16  # bytes read at once: who wants the first record alone gets it soon,
+_LARGEST_BLOCK = 1 << 22  # and who wants them all, in few pieces
+_HEADER_LIMIT = 4096  # headers remembered
 
 _WALL_TIME = Struct("<cd")  # Event.wall_time, field 1
 # Value.simple_value (field 2, what TensorBoard plots) and our exact double (field 1701, which it skips): a double
@@ -63,30 +70,111 @@ def framed(data: bytes) -> bytes:
     )
 
 
-def records(file: BinaryIO, offset: int) -> Iterator[tuple[int, bytes]]:
-    """Complete records of `file` from byte `offset` on, each with the offset at which the next one begins.
+class Records:
+    """Complete records of `file` from byte `offset` on, each with the offset at which the next one begins; to be iterated once.
 
-    A last record that is cut short ends the iteration: it may still be being written.
+    The file is read in blocks, so that of a large one no more is in memory than a block or its largest record. A last
+    record that is cut short ends the iteration: it may still be being written, or claim a length that no file has.
+
+    Args:
+        file: Where the records are. It may grow and shrink meanwhile.
+        offset: Where the first of them begins.
+        checksum: The crc32c of everything before.
+
+    Attributes:
+        offset: Once it is iterated, where the next record begins.
+        checksum: Then, the crc32c of everything before that.
+    """
+
+    __slots__ = ("_file", "checksum", "offset")
+
+    def __init__(self, file: BinaryIO, offset: int, checksum: int = 0) -> None:
+        self._file = file
+        self.offset = offset
+        self.checksum = checksum
+
+    def mismatch(self, offset: int) -> None:
+        """Called for a record that does not match its checksum; where this returns, the record is passed over.
+
+        The iteration ends there if it is the length that does not match, since nobody knows where the next one begins.
+        """
+        raise FrameMismatch(offset)
+
+    def __iter__(self) -> Iterator[tuple[int, bytes]]:
+        file, base = self._file, self.offset  # the file's offset of the buffer's first byte
+        file.seek(base)
+        buffer, size, at = b"", 0, 0
+        block = _FIRST_BLOCK
+        lengths: dict[bytes, int] = {}  # by header: that of most records is one of a few
+        # As locals: this loop is most of what reading numbers costs.
+        length_of, crc_of, checksum_at = lengths.get, crc32c, _CHECKSUM.unpack_from
+        header_size, checksum_size = _HEADER_SIZE, _CHECKSUM.size
+        while True:
+            rest = begin = at + header_size
+            length = length_of(buffer[at:begin])
+            if length is None and begin <= size:
+                length = _length(buffer[at:begin])
+                if length is None:
+                    self._passed(buffer, at, base)
+                    self.mismatch(base + at)
+                    return
+                if len(lengths) >= _HEADER_LIMIT:
+                    lengths.clear()
+                lengths[buffer[at:begin]] = length
+            if length is not None:
+                end = begin + length
+                rest = end + checksum_size
+            if rest > size:
+                self._passed(buffer, at, base)
+                buffer, base, at, rest = buffer[at:], base + at, 0, rest - at
+                more = _read(file, rest - len(buffer), block)
+                if not more:
+                    return
+                block = min(2 * block, _LARGEST_BLOCK)
+                buffer += more
+                size = len(buffer)
+                continue
+            data = buffer[begin:end]
+            crc: int = crc_of(data)
+            (said,) = checksum_at(buffer, end)
+            begin, at = at, rest
+            # As `checksum` has it, without the call.
+            if said == ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF:
+                yield base + at, data
+            else:
+                self.mismatch(base + begin)
+
+    def _passed(self, buffer: bytes, at: int, base: int) -> None:
+        """Take into account that the buffer was read up to byte `at` of it."""
+        self.checksum = extend(self.checksum, buffer[:at])
+        self.offset = base + at
+
+
+def _length(header: bytes) -> int | None:
+    """The length that a record's header says; None where it does not match its checksum."""
+    length, said = _HEADER.unpack(header)
+    return int(length) if said == checksum(header[: _LENGTH.size]) else None
+
+
+def _read(file: BinaryIO, wanted: int, block: int) -> bytes:
+    """At least so many bytes, and about `block`; nothing where there are fewer, since a length may be any number."""
+    if wanted > block:
+        here = file.tell()
+        there = file.seek(0, os.SEEK_END)
+        file.seek(here)
+        if there - here < wanted:
+            return b""
+    more = file.read(max(wanted, block))
+    return more if len(more) >= wanted else b""
+
+
+def records(file: BinaryIO, offset: int) -> Iterator[tuple[int, bytes]]:
+    """Complete records of `file` from byte `offset` on, as `Records` has them.
 
     Raises:
         FrameMismatch: a record is complete and does not match its checksum.
     """
-    file.seek(offset)
-    while True:
-        header = file.read(_HEADER_SIZE)
-        if len(header) < _HEADER_SIZE:
-            return
-        if _CHECKSUM.unpack_from(header, _LENGTH.size)[0] != checksum(header[: _LENGTH.size]):
-            raise FrameMismatch(offset)
-        (length,) = _LENGTH.unpack_from(header)
-        body = file.read(length + _CHECKSUM.size)
-        if len(body) < length + _CHECKSUM.size:
-            return
-        data = body[:length]
-        if _CHECKSUM.unpack_from(body, length)[0] != checksum(data):
-            raise FrameMismatch(offset)
-        offset += _HEADER_SIZE + length + _CHECKSUM.size
-        yield offset, data
+    return iter(Records(file, offset))
 
 
 def varint(number: int) -> bytes:

@@ -1,10 +1,20 @@
 """What can go wrong when runs are read, one class a condition."""
 
 from collections.abc import Iterable
+from pathlib import Path
+from shlex import quote
 
 from treadle_tracking.errors import TrackingError, suggestion
+from treadle_tracking.masking import to_be_filled_in
 
-__all__ = ["UnknownArtifact"]
+__all__ = [
+    "ArtifactUnreadable",
+    "DatabaseUnreadable",
+    "MLflowFailed",
+    "SchemaDiffers",
+    "UnknownArtifact",
+    "UnreadableRecord",
+]
 
 
 class UnknownArtifact(TrackingError):
@@ -12,3 +22,58 @@ class UnknownArtifact(TrackingError):
 
     def __init__(self, path: str, run: str, known: Iterable[str]) -> None:
         super().__init__(f"the run {run!r} has no artifact {path!r}. {suggestion(path, known)}")
+
+
+class DatabaseUnreadable(TrackingError):
+    """A database of MLflow's is not there, or is none."""
+
+    def __init__(self, target: str, reason: str) -> None:
+        super().__init__(
+            f"no runs can be read from {target}: {reason}. Name the database that they were sent to, as in "
+            f"'mlflow:sqlite:///mlflow.db'"
+        )
+
+
+class SchemaDiffers(TrackingError):
+    """A database of MLflow's is of another version than the MLflow that is installed. Reading upgrades none."""
+
+    def __init__(self, target: str, version: str, *, is_older: bool) -> None:
+        address = to_be_filled_in(target.removeprefix("mlflow:"))
+        if is_older:
+            age = "an older"
+            advice = (
+                f"Reading does not change it: make a copy of the database, and upgrade it with "
+                f"`mlflow db upgrade {quote(address)}`, or install the version that wrote it"
+            )
+        else:
+            age = "a newer"
+            advice = "Install that one: pip install --upgrade mlflow-skinny"
+        super().__init__(
+            f"the database {target} is of {age} version of MLflow than {version}, which is installed. {advice}"
+        )
+
+
+class MLflowFailed(TrackingError):
+    """MLflow's client cannot read; the message is its own, without a password."""
+
+    def __init__(self, target: str, error: Exception) -> None:
+        # SQLAlchemy goes on with the statement, and MLflow with its cause.
+        text = " ".join(str(error).partition("[SQL:")[0].split())[:300]
+        super().__init__(f"{target} cannot be read: {type(error).__name__}: {text}")
+
+
+class UnreadableRecord(TrackingError):
+    """A record is whole, and not what a program that records runs writes."""
+
+    def __init__(self, path: Path, offset: int) -> None:
+        super().__init__(
+            f"the record at byte {offset} of {path} is whole, but holds no event that can be read: another program, or "
+            f"a later version of this one, wrote it. Everything else in the file can be read"
+        )
+
+
+class ArtifactUnreadable(TrackingError):
+    """The file of an artifact is not where it was, or not in the run's directory."""
+
+    def __init__(self, path: str, run: str, reason: str) -> None:
+        super().__init__(f"the artifact {path!r} of the run {run!r} cannot be read: {reason}")

@@ -9,7 +9,7 @@ from treadle_tracking.target import parse_targets
 __all__ = ["open_runs"]
 
 
-def open_runs(target: str) -> Runs:
+def open_runs(target: str, *, infer_types: bool = False) -> Runs:
     """The runs of one place: `open_runs("tensorboard:runs")`, `open_runs("mlflow:http://HOST:5000")`.
 
     Nothing is changed there: a directory or a database that does not exist is not made.
@@ -17,6 +17,9 @@ def open_runs(target: str) -> Runs:
     Args:
         target: `tensorboard:DIR` is a run directory or one that runs are below; `mlflow:URI` an MLflow server or
             database, and `mlflow:` the one that `start_run("mlflow:")` sends to. What else there is, other packages bring.
+        infer_types: Whether a parameter that its place has as text alone, as MLflow has those of runs that others have
+            written, is read as the int, float, True, False or None that it is exactly the text of. Runs of this package
+            have their types wherever they are.
 
     Raises:
         InvalidTarget: the target is none of these.
@@ -29,5 +32,5 @@ def open_runs(target: str) -> Runs:
         )
     where = parse_targets(target)
     if where.mirrors:
-        return Runs(backends.reader(where.mirrors[0]))
+        return Runs(backends.reader(where.mirrors[0], infer_types=infer_types))
     return Runs(DirectoryReader(where.root))

@@ -1,8 +1,10 @@
 """What the entries of a log come to: one run, without its histories."""
 
+from collections.abc import Iterable
 from math import isnan, nan
+from typing import Any, Self
 
-from attrs import define, field
+from attrs import asdict, astuple, define, field
 
 from treadle_tracking.clock import milliseconds
 from treadle_tracking.entries import (
@@ -24,6 +26,9 @@ from treadle_tracking.params import joined
 from treadle_tracking.reading.record import Contents
 
 __all__ = ["Latest", "Summary"]
+
+_KINDS = {"images": "images", "text": "texts", "histograms": "histograms"}  # by plugin
+_NAMES = ("artifacts", "images", "texts", "histograms", "tables")
 
 
 @define
@@ -72,8 +77,7 @@ class Summary:
         match entry:
             case Scalars():
                 time = milliseconds(entry.wall_time)
-                for name, value in entry.values.items():
-                    self.add_point(name, entry.step, time, value)
+                self.add_points(entry.step, time, entry.values.items())
             case Image():
                 self.images[entry.name] = None
             case Text():
@@ -98,13 +102,23 @@ class Summary:
             case _:
                 pass  # where an attempt goes on, and what is final: the log is as that left it
 
-    def add_point(self, name: str, step: int, time: int, value: float) -> None:
-        """Take one point of a metric into account; `time` is in milliseconds since the epoch."""
-        latest = self.metrics.get(name)
-        if latest is None:
-            self.metrics[name] = Latest(step, time, value, value, value)
-        else:
-            latest.add(step, time, value)
+    def add_name(self, kind: str, name: str) -> None:
+        """Take an image or the like into account, of which no more than the name is known, by its plugin."""
+        if kind in _KINDS:
+            getattr(self, _KINDS[kind])[name] = None
+
+    def add_points(self, step: int, time: int, values: Iterable[tuple[str, float]]) -> None:
+        """Take values by name of one step into account; `time` is in milliseconds since the epoch."""
+        metrics = self.metrics
+        for name, value in values:
+            latest = metrics.get(name)
+            if latest is None:
+                metrics[name] = Latest(step, time, value, value, value)
+            elif step > latest.step and latest.least <= value <= latest.greatest:
+                # What nearly every point comes to, without a call.
+                latest.step, latest.time, latest.value = step, time, value
+            else:
+                latest.add(step, time, value)
 
     @property
     def contents(self) -> Contents:
@@ -116,4 +130,30 @@ class Summary:
             histograms=tuple(self.histograms),
             tables=tuple(self.tables),
             functions=self.functions,
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """As JSON can hold it, to go on from later."""
+        return {
+            "started": None if self.started is None else asdict(self.started),
+            "ended": None if self.ended is None else asdict(self.ended),
+            "params": self.params,
+            "tags": self.tags,
+            "metrics": {name: astuple(latest) for name, latest in self.metrics.items()},
+            **{kind: list(getattr(self, kind)) for kind in _NAMES},
+            "functions": self.functions,
+        }
+
+    @classmethod
+    def of_json(cls, found: dict[str, Any]) -> Self:
+        """What `as_json` was made of."""
+        started, ended = found["started"], found["ended"]
+        return cls(
+            started=None if started is None else Started(**started),
+            ended=None if ended is None else Ended(**ended),
+            params=found["params"],
+            tags=found["tags"],
+            metrics={name: Latest(*latest) for name, latest in found["metrics"].items()},
+            functions=found["functions"],
+            **{kind: dict.fromkeys(found[kind]) for kind in _NAMES},
         )
