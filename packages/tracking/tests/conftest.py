@@ -1,11 +1,13 @@
 """What tests of several modules share: TensorBoard, and an MLflow server in a thread that can be told to misbehave."""
 
 import json
+import os
 import re
 import ssl
 import subprocess
 import sys
 import time
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
@@ -343,3 +345,119 @@ def serve_tensorboard(request, tmp_path):
 def tensorboard(serve_tensorboard, tmp_path):
     """TensorBoard over `tmp_path / "runs"`."""
     return serve_tensorboard(tmp_path / "runs")
+
+
+@pytest.fixture
+def utc():
+    """Local time is UTC."""
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    yield
+    os.environ.pop("TZ")
+    if before is not None:
+        os.environ["TZ"] = before
+    time.tzset()
+
+
+def _write_log(
+    directory,
+    *,
+    uid,
+    started=1795338000.0,
+    seconds=60.0,
+    status="FINISHED",
+    name=None,
+    params=None,
+    tags=None,
+    points=None,
+    files=None,
+):
+    """A run in `<root>/<experiment>/<name>`, with these points of each metric from step 1 and these artifacts."""
+    from treadle_tracking.entries import Artifact, Ended, Params, Scalars, Started, Tags
+    from treadle_tracking.log import LogWriter, attempt_path
+
+    directory.mkdir(parents=True)
+    log = LogWriter(attempt_path(directory))
+    log.append(
+        Started(
+            wall_time=started,
+            uid=uid,
+            experiment=directory.parent.name,
+            name=name or directory.name,
+        )
+    )
+    log.append(Params(wall_time=started, values=params or {}))
+    log.append(Tags(wall_time=started, values=tags or {}))
+    for metric, values in (points or {}).items():
+        for step, value in enumerate(values, 1):
+            log.append(Scalars(wall_time=started + step, step=step, values={metric: value}))
+    for path, data in (files or {}).items():
+        file = directory / "artifacts" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+        digest = sha256(data).hexdigest()
+        log.append(Artifact(wall_time=started, path=path, size=len(data), sha256=digest))
+    log.close(Ended(wall_time=started + seconds, status=status) if status else None)
+    return directory
+
+
+@pytest.fixture
+def five_runs(tmp_path, monkeypatch, utc, write_five_runs):
+    """Five runs below `runs`, in the current directory: the same, to the millisecond, every time."""
+    monkeypatch.chdir(tmp_path)
+    return write_five_runs(tmp_path / "runs")
+
+
+@pytest.fixture(scope="session")
+def write_five_runs():
+    """A function that writes them below a root."""
+    return _write_five_runs
+
+
+def _write_five_runs(root):
+    params = {"optim": {"name": "adam", "lr": 0.001}, "batch_size": 32, "clip": None}
+    _write_log(
+        root / "digits" / "baseline",
+        uid="3f2a91bc6f0d4e1c9a7be2d15f60c834",
+        seconds=192.0,
+        params=params,
+        tags={"outcome": "good"},
+        points={"loss": [0.9, 0.4, 0.21], "val/loss": [0.8, 0.31, 0.35]},
+        files={"models/last.bin": b"\0" * 4096, "notes.md": b"fine\n"},
+    )
+    _write_log(
+        root / "digits" / "wider",
+        uid="91bc40d7a35e4b7f8c2d6e90b1f3a4c5",
+        started=1795341600.0,
+        seconds=4510.0,
+        params={**params, "optim": {"name": "adam", "lr": 0.0003}, "width": 256},
+        tags={"outcome": "good, but slow"},
+        points={"loss": [0.7, 0.3, 0.12], "val/loss": [0.6, 0.28, 0.22]},
+    )
+    _write_log(
+        root / "digits" / "narrow",
+        uid="c07de81f22964c0ab5d1f3e8a6b79d02",
+        started=1795345200.0,
+        seconds=12.5,
+        status="KILLED",
+        params={**params, "width": 16},
+        points={"loss": [1.5]},
+    )
+    _write_log(
+        root / "letters" / "baseline",
+        uid="3fe8d2a04b614c9f91e7a05c3d82b6f1",
+        started=1795348800.0,
+        status="FAILED",
+        params={**params, "optim": {"name": "sgd", "lr": 0.1}},
+        points={"loss": [2.5, float("nan")], "val/loss": [2.4]},
+    )
+    _write_log(
+        root / "letters" / "longer",
+        uid="e5a1730cd84b49f6a2c95b0e71d6f384",
+        started=1795352400.0,
+        status=None,
+        params={**params, "batch_size": 64},
+        points={"loss": [2.5, 1.5], "val/loss": [2.4, 1.7]},
+    )
+    return root

@@ -45,6 +45,20 @@ def test_one_that_is_there_changes_nothing():
     assert tags == Attempts(tags).after(Rewound(wall_time=20.0, began=20.0, step=7, after=12.5))
 
 
+def test_what_an_attempt_abandoned_is_told_by_time_or_step():
+    """A point is left out where it is from before a return and later than what was kept, or of its step or beyond."""
+    attempts = Attempts({"treadle.attempts": "[[10000, null, 5], [20000, 12500, 7]]"})
+
+    kept = [
+        (step, time)
+        for step, time in [(4, 9999), (5, 9999), (5, 10_000), (0, 12_500), (0, 12_501), (9, 20_000)]
+        if attempts.keeps(step, time)
+    ]
+
+    assert [(4, 9999), (5, 10_000), (0, 12_500), (9, 20_000)] == kept
+    assert [True, False] == [bool(attempts), bool(Attempts({}))]
+
+
 def test_very_many_are_in_several_tags():
     """MLflow cuts a tag at 8,000 characters without a word, so that none has more."""
     tags, last = {}, 2**63 - 1

@@ -6,7 +6,7 @@ import pytest
 from attrs import evolve
 
 from treadle_tracking.entries import Image
-from treadle_tracking.mirrors.slider import image_files, thumbnail
+from treadle_tracking.mirrors.slider import image_file, image_files, thumbnail
 
 IMAGE = Image(wall_time=1.5, step=3, name="val/a~b", png=b"no PNG", width=2, height=1)
 
@@ -22,6 +22,19 @@ def test_an_image_is_two_files_of_one_identity():
     identity = names[0][-40:-4]
 
     assert expected == [name.replace(identity, "IDENTITY") for name in names]
+
+
+def test_the_names_of_an_images_files_say_which_it_is():
+    """Key, step and time can be read from a file's name, and whether it is the thumbnail; of older MLflows' too."""
+    whole, small = (f"images/{name}" for name in image_files(evolve(IMAGE, step=-3), "u"))
+    older = whole.replace("+", "%").replace("~", "#")
+
+    assert ("val/a_x007E_b", -3, 1500, True) == image_file(whole) == image_file(older)
+    assert ("val/a_x007E_b", -3, 1500, False) == image_file(small)
+    assert [None] * 4 == [
+        image_file(path)
+        for path in (whole[7:], f"{whole}.png", "images/plain.png", whole.replace("+step", "%step"))
+    ]
 
 
 def test_the_same_image_has_the_same_names():

@@ -288,6 +288,19 @@ def test_a_tag_of_the_users_cannot_take_the_place_of_ours(send, the_run):
     assert ("u1", "mine") == (tags["treadle.uid"], tags["_x0074_readle.uid"])
 
 
+def test_a_tag_of_the_users_does_not_rename_the_run(send, the_run):
+    """MLflow takes three tags for the run's name and for its files, and these are escaped likewise."""
+    send(Tags(wall_time=1.0, values={"mlflow.runName": "mine", "mlflow.note.content": "a note"}))
+
+    run = the_run()
+
+    assert "baseline" == run.info.run_name
+    assert ("mine", "a note") == (
+        run.data.tags["_x006D_lflow.runName"],
+        run.data.tags["mlflow.note.content"],
+    )
+
+
 def test_a_long_tag_is_cut_with_a_marker(send, the_run):
     """MLflow would cut it in silence."""
     send(Tags(wall_time=1.0, values={"log": "a" * 9_000}))
@@ -494,6 +507,30 @@ def test_long_names_fit_every_database(send, client, the_run):
 
     assert [250, 250] == [len(name) for name in names]
     assert all("… [300 characters; the whole is in the run directory] " in name for name in names)
+    assert ("n" * 300, "e" * 300) == (
+        run.data.tags["treadle.run"],
+        run.data.tags["treadle.experiment"],
+    )
+
+
+def test_names_of_files_that_are_too_long_are_whole_in_tags(send, directory, the_run):
+    """Of images, texts, histograms and artifacts alike, where their files' names had to be shortened."""
+    path = "/".join(["x" * 200] * 6)
+    (directory / "artifacts" / path).parent.mkdir(parents=True)
+    (directory / "artifacts" / path).write_bytes(b"")
+    names = [letter * 300 for letter in "ith"] + [path]
+    send(
+        Image(wall_time=1.0, step=1, name=names[0], png=b"no PNG", width=200, height=200),
+        Text(wall_time=1.0, step=1, name=names[1], text=""),
+        Histogram(wall_time=1.0, step=1, name=names[2], buckets=()),
+        Artifact(wall_time=1.0, path=path, size=0, sha256=""),
+    )
+
+    tags = the_run().data.tags
+
+    assert sorted(names) == sorted(
+        text for key, text in tags.items() if key.startswith("treadle.name.")
+    )
 
 
 def test_long_names_of_one_beginning_stay_different(send, client):

@@ -127,6 +127,7 @@ def test_everything_arrives(opened, fake_mlflow):
         "treadle.uid": "u1",
         "treadle.group": "seeds",
         "treadle.function.augment": "m:f ab",
+        "treadle.table.t": '{"path": "tables/t.json", "step": 0}',
         "treadle.attempts": "[[1004000, 1001500, 5]]",
         "mlflow.loggedImages": "True",
         "mlflow.loggedArtifacts": '[{"path": "tables/t.json", "type": "table"}]',

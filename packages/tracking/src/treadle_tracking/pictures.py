@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from treadle_tracking.errors import MissingExtra, UnsupportedImage, seen
 
-__all__ = ["DrawnFigure", "Picture", "drawn_figure", "figure_picture", "picture"]
+__all__ = ["DrawnFigure", "Picture", "drawn_figure", "figure_picture", "from_png", "picture"]
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _SIZE = Struct(">II")  # width and height, which begin the first chunk (PNG specification, 11.2.1)
@@ -32,7 +32,12 @@ class Picture:
     height: int
 
 
-def _from_png(name: str, png: bytes) -> Picture:
+def from_png(name: str, png: bytes) -> Picture:
+    """A PNG file as it is.
+
+    Raises:
+        UnsupportedImage: it does not begin as one.
+    """
     if not png.startswith(_SIGNATURE) or len(png) < _SIZE_OFFSET + _SIZE.size:
         raise UnsupportedImage(name, f"is {len(png)} bytes that are no PNG", _ADVICE)
     width, height = _SIZE.unpack_from(png, _SIZE_OFFSET)
@@ -88,7 +93,7 @@ def picture(name: str, image: Any) -> Picture:
         MissingExtra: Pillow, or numpy, is needed and not installed.
     """
     if isinstance(image, bytes | bytearray | memoryview):
-        return _from_png(name, bytes(image))
+        return from_png(name, bytes(image))
     if image is None or isinstance(image, str | PathLike | Mapping | int | float):
         raise UnsupportedImage(name, f"is {seen(image)}", _ADVICE)
     buffer = BytesIO()
@@ -97,7 +102,7 @@ def picture(name: str, image: Any) -> Picture:
         # PNG has no CMYK, YCbCr, LAB or HSV.
         fits = image.mode in {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}
         (image if fits else image.convert("RGB")).save(buffer, format="PNG")
-        return _from_png(name, buffer.getvalue())
+        return from_png(name, buffer.getvalue())
     pixels = _pixels(name, image)
     try:
         from PIL import Image
@@ -106,7 +111,7 @@ def picture(name: str, image: Any) -> Picture:
 
     height, width, channels = pixels.shape
     Image.frombytes(_MODES[channels], (width, height), pixels.tobytes()).save(buffer, format="PNG")
-    return _from_png(name, buffer.getvalue())
+    return from_png(name, buffer.getvalue())
 
 
 @frozen
@@ -141,7 +146,7 @@ def _of_plotly(name: str, figure: Any) -> DrawnFigure:
     if find_spec("kaleido") is None:
         return DrawnFigure(page=page, notice=_without_picture(name, "kaleido is not installed"))
     try:
-        shown = _from_png(name, figure.to_image(format="png"))
+        shown = from_png(name, figure.to_image(format="png"))
     except Exception as error:  # noqa: BLE001  # kaleido drives a browser, and whatever that says is no reason to stop
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         return DrawnFigure(page=page, notice=_without_picture(name, f"kaleido says: {reason}"))
@@ -167,4 +172,4 @@ def figure_picture(name: str, figure: Any) -> Picture:
         )
     buffer = BytesIO()
     figure.savefig(buffer, format="png")
-    return _from_png(name, buffer.getvalue())
+    return from_png(name, buffer.getvalue())

@@ -13,7 +13,7 @@ from treadle_tracking.entries import ParamValue
 from treadle_tracking.errors import UnsupportedTable, seen
 from treadle_tracking.params import plain
 
-__all__ = ["WrittenTable", "written_table"]
+__all__ = ["WrittenTable", "preview", "written_table"]
 
 _ADVICE = (
     "Give a pandas DataFrame, a list of records such as [{'digit': 3, 'score': 0.9}], or columns such as "
@@ -82,7 +82,7 @@ def written_table(name: str, table: Any) -> WrittenTable:
     )
     return WrittenTable(
         data=text.encode("utf-8", "backslashreplace"),
-        preview=_preview(columns, data),
+        preview=preview(columns, data),
         columns=tuple(columns),
         rows=len(data),
     )
@@ -167,7 +167,8 @@ def _finite(value: ParamValue) -> ParamValue:
     return value
 
 
-def _preview(columns: Sequence[str], data: Sequence[Sequence[ParamValue]]) -> str:
+def preview(columns: Sequence[str], data: Sequence[Sequence[ParamValue]]) -> str:
+    """Markdown of the first rows and columns of a table."""
     shown = columns[:_PREVIEW_COLUMNS]
     if not shown:
         return f"{len(data)} rows without columns"

@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import (
+    HTTPConnection,
+    HTTPException,
+    HTTPResponse,
+    HTTPSConnection,
+    IncompleteRead,
+)
 from io import BytesIO
 from typing import BinaryIO
 from urllib.parse import SplitResult, urlsplit
@@ -28,6 +34,7 @@ __all__ = ["Answer", "Connection", "printable"]
 CONNECT_SECONDS = 10.0
 LONGEST_WAIT = 60.0  # seconds that a server may ask for; then it is asked again
 _BLOCK = 1 << 16  # bytes of a file at a time
+_SLOWEST = 10_000  # bytes a second, of an answer that takes longer than the first one may
 _MOST_REDIRECTS = 3
 _REDIRECTS = {
     HTTPStatus.MOVED_PERMANENTLY,
@@ -71,6 +78,23 @@ def _retry_after(response: HTTPResponse) -> float | None:
         return None
 
 
+def _copy(response: HTTPResponse, content: BinaryIO, seconds: float) -> None:
+    """Bring the body of an answer into `content`.
+
+    Raises:
+        TimeoutError: after `seconds`, the server has given less of it than the slowest line would have brought.
+    """
+    began, received = time.monotonic(), 0
+    while block := response.read1(_BLOCK):
+        content.write(block)
+        received += len(block)
+        if time.monotonic() - began > seconds + received / _SLOWEST:
+            raise TimeoutError
+    response.read()  # nothing, after which the connection is free for the next request
+    if response.length:  # as `read` says of a body that ended early
+        raise IncompleteRead(b"", response.length)
+
+
 class Connection:
     """Requests to one server, one after the other.
 
@@ -110,6 +134,7 @@ class Connection:
         content_type: str = "application/json",
         extra_seconds: float = 0.0,
         repeatable: bool = True,
+        into: BinaryIO | None = None,
     ) -> Answer:
         """Ask, and wait for the answer, whatever its status. A server that has asked to be left alone is, before.
 
@@ -122,10 +147,11 @@ class Connection:
             extra_seconds: How much longer than otherwise the answer may take.
             repeatable: Whether the request may be made again where the connection broke and nobody knows whether it
                 arrived.
+            into: An empty file for the body of an answer of the status 200, which is not kept in memory then.
 
         Raises:
             ServerUnreachable: there is no connection, or it broke.
-            ServerSilent: there is no answer.
+            ServerSilent: there is no answer, or so little of it at a time that it would take for ever.
             CertificateRefused: the server's certificate is not trusted.
             RedirectRefused: the server redirects to another host, or to something else.
             InvalidSetting: the proxy that the environment names cannot be used.
@@ -142,7 +168,14 @@ class Connection:
             headers |= {"Content-Type": content_type, "Content-Length": str(length)}
         for _ in range(1 + _MOST_REDIRECTS):
             response = self._repeated(
-                method, path, file, begin, headers, seconds=seconds, repeatable=repeatable
+                method,
+                path,
+                file,
+                begin,
+                headers,
+                seconds=seconds,
+                repeatable=repeatable,
+                into=into,
             )
             answer, location = response
             if answer.status not in _REDIRECTS:
@@ -164,13 +197,17 @@ class Connection:
         *,
         seconds: float,
         repeatable: bool,
+        into: BinaryIO | None,
     ) -> tuple[Answer, str]:
         """The answer, and where it redirects to; asked for twice where a connection was left open and has gone."""
         was_open = self._connection is not None and self._connection.sock is not None
         for is_last in (not (was_open and repeatable), True):
             file.seek(begin)
+            if into is not None:
+                into.seek(0)
+                into.truncate()
             try:
-                return self._asked(method, path, file, headers, seconds)
+                return self._asked(method, path, file, headers, seconds=seconds, into=into)
             except ssl.SSLCertVerificationError as error:
                 self.close()
                 raise CertificateRefused(self._shown, error.verify_message) from error
@@ -188,7 +225,14 @@ class Connection:
         raise AssertionError
 
     def _asked(
-        self, method: str, path: str, file: BinaryIO, headers: Mapping[str, str], seconds: float
+        self,
+        method: str,
+        path: str,
+        file: BinaryIO,
+        headers: Mapping[str, str],
+        *,
+        seconds: float,
+        into: BinaryIO | None,
     ) -> tuple[Answer, str]:
         connection = self._opened()
         if connection.sock is not None:
@@ -210,10 +254,12 @@ class Connection:
             connection.request(method, target, body=body, headers=all_headers)
             is_whole = True
         response = connection.getresponse()
+        content = into if into is not None and response.status == HTTPStatus.OK else BytesIO()
+        _copy(response, content, seconds)
         answer = Answer(
             status=response.status,
             content_type=response.headers.get_content_type(),
-            body=response.read(),
+            body=content.getvalue() if isinstance(content, BytesIO) else b"",
             retry_after=_retry_after(response),
         )
         if not is_whole:

@@ -17,12 +17,13 @@ _PATIENCE = 30.0  # seconds for a transaction of another program
 _HEADER = b"SQLite format 3\0"  # https://www.sqlite.org/fileformat.html, section 1.3.1
 
 
-def check_driver(uri: str, shown: str) -> None:
+def check_driver(uri: str, shown: str, asking: str) -> None:
     """Import the driver of a database that is not sqlite, as SQLAlchemy will; it connects to nothing.
 
     Args:
         uri: The address of the database.
-        shown: The mirror's address without a password, for messages.
+        shown: The whole target without a password, for messages.
+        asking: What needs the driver, for messages.
 
     Raises:
         MissingDriver: it cannot be imported.
@@ -34,7 +35,7 @@ def check_driver(uri: str, shown: str) -> None:
     try:
         make_url(uri).get_dialect().import_dbapi()
     except ImportError as error:
-        raise MissingDriver(shown, error.name or str(error)) from error
+        raise MissingDriver(asking, error.name or str(error)) from error
     except (ArgumentError, ValueError):
         # Without its cause, which may show a part of a password.
         raise InvalidTarget(

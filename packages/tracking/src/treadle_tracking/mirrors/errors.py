@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from shlex import quote
+from typing import Literal, TypeAlias
 
 from treadle_tracking.errors import InvalidTarget, TrackingError
 from treadle_tracking.masking import to_be_filled_in
@@ -22,6 +23,7 @@ __all__ = [
     "NotMLflow",
     "NotReplaceable",
     "PasswordNeeded",
+    "Purpose",
     "RedirectRefused",
     "RequestRefused",
     "RequestTooLarge",
@@ -34,6 +36,10 @@ __all__ = [
     "StillWritten",
     "SyncIncomplete",
 ]
+
+Purpose: TypeAlias = Literal["write", "read"]
+# A sender does by itself what a reader leaves to whoever reads.
+_AGAIN: dict[Purpose, str] = {"write": "it is tried again", "read": "try again later"}
 
 
 class FileStoreRefused(InvalidTarget):
@@ -59,9 +65,9 @@ class DatabaseUnusable(TrackingError):
 class MissingDriver(TrackingError):
     """The Python driver of a database is not installed; which one a database takes is for its owner to choose."""
 
-    def __init__(self, uri: str, driver: str) -> None:
+    def __init__(self, asking: str, driver: str) -> None:
         super().__init__(
-            f"the mirror {uri} needs {driver}, the driver of this database, which cannot be imported: install it, or "
+            f"{asking} needs {driver}, the driver of this database, which cannot be imported: install it, or "
             f"name another driver after the database, as in 'mlflow:postgresql+psycopg://…'"
         )
 
@@ -159,7 +165,7 @@ class CertificateRefused(TrackingError):
 class AccessDenied(TrackingError):
     """The server wants to know who asks, or knows it and refuses."""
 
-    def __init__(self, uri: str, status: int, said: str) -> None:
+    def __init__(self, uri: str, status: int, said: str, purpose: Purpose = "write") -> None:
         answer = f"{status}{f': {said}' if said else ''}"
         if status == 401:  # Unauthorized
             advice = (
@@ -169,7 +175,8 @@ class AccessDenied(TrackingError):
         elif status == 407:  # Proxy Authentication Required
             advice = "Give user and password of the proxy in its address: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"
         else:
-            advice = "Ask whoever keeps the server for permission to write to this experiment"
+            what = "write to this experiment" if purpose == "write" else "read its experiments"
+            advice = f"Ask whoever keeps the server for permission to {what}"
         super().__init__(f"{uri} refuses access ({answer}). {advice}")
         self.status = status
 
@@ -196,9 +203,11 @@ class RedirectRefused(TrackingError):
 class ServerBusy(TrackingError):
     """The server asks to be left alone for a while."""
 
-    def __init__(self, uri: str, status: int, retry_after: float | None) -> None:
+    def __init__(
+        self, uri: str, status: int, retry_after: float | None, purpose: Purpose = "write"
+    ) -> None:
         when = "" if retry_after is None else f", for {retry_after:g} s"
-        super().__init__(f"{uri} takes nothing just now ({status}){when}; it is tried again")
+        super().__init__(f"{uri} takes nothing just now ({status}){when}; {_AGAIN[purpose]}")
         self.status = status
         self.retry_after = retry_after  # seconds from now, if the server said
 
@@ -206,10 +215,10 @@ class ServerBusy(TrackingError):
 class ServerFailed(TrackingError):
     """The server, or a proxy before it, has failed."""
 
-    def __init__(self, uri: str, status: int, said: str) -> None:
+    def __init__(self, uri: str, status: int, said: str, purpose: Purpose = "write") -> None:
         answer = f"{status}{f': {said}' if said else ''}"
         super().__init__(
-            f"{uri} has failed ({answer}); it is tried again, and the server's own log says more"
+            f"{uri} has failed ({answer}); {_AGAIN[purpose]}, and the server's own log says more"
         )
         self.status = status
 

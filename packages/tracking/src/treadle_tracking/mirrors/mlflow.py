@@ -34,14 +34,16 @@ from treadle_tracking.mirrors.translation import (
 from treadle_tracking.mirrors.uid import UID_TAG
 from treadle_tracking.notices import say
 
-__all__ = ["MLflowMirror"]
+__all__ = ["EXPERIMENT_TAG", "GROUP_TAG", "NAME_TAG", "MLflowMirror", "fitted_name"]
 
 GROUP_TAG = "treadle.group"
+# The whole names of a run and its experiment, where they had to be cut.
+NAME_TAG, EXPERIMENT_TAG = "treadle.run", "treadle.experiment"
 NAME_LENGTH = 250  # of a run and an experiment: `mlflow.store.tracking.dbmodels.models`
 _FEWEST_BYTES = 10_000  # one parameter, or tag, with room to spare
 
 
-def _fitted_name(name: str) -> str:
+def fitted_name(name: str) -> str:
     """A name as `fitted`, and different for different names."""
     encoded = name.encode("utf-8", "backslashreplace")
     if len(encoded.decode()) <= NAME_LENGTH:
@@ -51,7 +53,7 @@ def _fitted_name(name: str) -> str:
 
 
 def _experiment_name(started: Started) -> str:
-    return _fitted_name(started.experiment)
+    return fitted_name(started.experiment)
 
 
 def _store(address: Address, shown: str) -> Store:
@@ -236,9 +238,12 @@ class MLflowMirror:
         tags = {UID_TAG: started.uid}
         if started.group is not None:
             tags[GROUP_TAG] = fitted(started.group, TAG_LENGTH, WHOLE)
+        for tag, name in ((NAME_TAG, started.name), (EXPERIMENT_TAG, started.experiment)):
+            if fitted_name(name) != name:
+                tags[tag] = fitted(name, TAG_LENGTH, WHOLE)
         made = self._store.create_run(
             experiment,
-            _fitted_name(started.name),
+            fitted_name(started.name),
             milliseconds(started.wall_time),
             tags,
         )

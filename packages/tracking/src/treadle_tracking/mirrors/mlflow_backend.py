@@ -1,8 +1,9 @@
-"""MLflow as a kind of place: what may follow `mlflow:`, and the mirror that it makes."""
+"""MLflow as a kind of place: what may follow `mlflow:`, and the mirror and the reader that it makes."""
 
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from treadle_tracking.errors import InvalidTarget
 from treadle_tracking.masking import masked
@@ -11,7 +12,10 @@ from treadle_tracking.notices import say
 from treadle_tracking.shell import migrate_command
 from treadle_tracking.target import absolute_path
 
-__all__ = ["mirror", "normalized"]
+if TYPE_CHECKING:
+    from treadle_tracking.reading.reader import Reader
+
+__all__ = ["mirror", "normalized", "reader"]
 
 _DEFAULT = "sqlite:///mlflow.db"
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?:)(/{0,3})(.*)", re.DOTALL)
@@ -22,6 +26,13 @@ def mirror(address: str) -> Mirror:
     from treadle_tracking.mirrors.mlflow import MLflowMirror
 
     return MLflowMirror(address)
+
+
+def reader(address: str, *, infer_types: bool = False) -> "Reader":
+    """The runs in MLflow. Raises as `MLflowReader`."""
+    from treadle_tracking.reading.mlflow import MLflowReader
+
+    return MLflowReader(address, infer_types=infer_types)
 
 
 def normalized(address: str) -> str:

@@ -1,4 +1,4 @@
-"""MLflow through its own client: databases, Databricks, what plugins have taught it. The only module that imports it.
+"""MLflow through its own client: databases, Databricks, what plugins have taught it.
 
 Every call names its run. MLflow's fluent interface, with its active run, is never used: a second run in the same process
 would disturb it.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-__all__ = ["ClientStore"]
+__all__ = ["ClientStore", "check_installed", "discreet"]
 
 
 def _found(run: "Run") -> Found:
@@ -37,6 +37,40 @@ def _found(run: "Run") -> Found:
         tags=dict(run.data.tags),
         artifact_uri=run.info.artifact_uri or "",
     )
+
+
+def check_installed(address: Address, asking: str, because: str | None = None) -> None:
+    """Find out whether MLflow's client is there, and what it needs for a database.
+
+    Args:
+        address: What it is to reach.
+        asking: Who asks, for messages.
+        because: What asks for the client, where something beside the address does.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
+    wanted = ("mlflow", "sqlalchemy", "alembic") if address.is_database else ("mlflow",)
+    for module in wanted:
+        if find_spec(module) is None:
+            if because is not None:
+                asking += f", for which {because} is set,"
+            raise MissingExtra(asking, module, "mlflow")
+
+
+@contextmanager
+def discreet(address: Address) -> Iterator[None]:
+    """Let MLflow say what is wrong in its exceptions alone, and without the password."""
+    try:
+        with quiet():
+            yield
+    except Exception as error:
+        # Our own errors are made of what may be shown.
+        if address.uri == address.shown or isinstance(error, TrackingError | AlreadyThere):
+            raise
+        text = str(error).replace(address.uri, address.shown)
+        # Without its cause: a traceback would show what was just left out.
+        raise MirrorFailed(f"{type(error).__name__}: {text}") from None
 
 
 class ClientStore:
@@ -56,17 +90,12 @@ class ClientStore:
 
     def __init__(self, address: Address, shown: str, because: str | None = None) -> None:
         self._address = address
-        wanted = ("mlflow", "sqlalchemy", "alembic") if address.is_database else ("mlflow",)
-        for module in wanted:
-            if find_spec(module) is None:
-                asking = f"the mirror {shown}"
-                if because is not None:
-                    asking += f", for which {because} is set,"
-                raise MissingExtra(asking, module, "mlflow")
+        asking = f"the mirror {shown}"
+        check_installed(address, asking, because)
         if address.file is not None:
             check_usable(address.file)
         elif address.is_database:
-            check_driver(address.uri, shown)
+            check_driver(address.uri, shown, asking)
         self._connected: MlflowClient | None = None
 
     @property
@@ -76,7 +105,7 @@ class ClientStore:
 
     def connect(self) -> None:
         """As `Store` says."""
-        with self._discreet():
+        with discreet(self._address):
             with without_telemetry():
                 from mlflow import MlflowClient
             uri, file = self._address.uri, self._address.file
@@ -100,22 +129,6 @@ class ClientStore:
 
         return _get_store(self._address.uri)  # type: ignore[no-untyped-call]
 
-    @contextmanager
-    def _discreet(self) -> Iterator[None]:
-        """Let MLflow say what is wrong in its exceptions alone, and without the password."""
-        try:
-            with quiet():
-                yield
-        except Exception as error:
-            # Our own errors are made of what may be shown.
-            if self._address.uri == self._address.shown or isinstance(
-                error, TrackingError | AlreadyThere
-            ):
-                raise
-            text = str(error).replace(self._address.uri, self._address.shown)
-            # Without its cause: a traceback would show what was just left out.
-            raise MirrorFailed(f"{type(error).__name__}: {text}") from None
-
     def _make_database(self, file: Path) -> None:
         """Make the tables beside `file`, then put them there: of half of them, MLflow would never make the rest."""
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
@@ -131,7 +144,7 @@ class ClientStore:
 
     def experiment(self, name: str) -> Experiment | None:
         """As `Store` says."""
-        with self._discreet():
+        with discreet(self._address):
             experiment = self._client.get_experiment_by_name(name)
         if experiment is None:
             return None
@@ -143,7 +156,7 @@ class ClientStore:
         """As `Store` says."""
         from mlflow.exceptions import MlflowException
 
-        with self._discreet():
+        with discreet(self._address):
             try:
                 location = self._artifact_location(name, directory)
                 identity = self._client.create_experiment(name, location)
@@ -166,7 +179,7 @@ class ClientStore:
         """As `Store` says."""
         from mlflow.entities import ViewType
 
-        with self._discreet():
+        with discreet(self._address):
             runs = self._client.search_runs(
                 [experiment], uid_filter(uid), run_view_type=ViewType.ALL
             )
@@ -176,7 +189,7 @@ class ClientStore:
         self, experiment: str, name: str, start_time: int, tags: Mapping[str, str]
     ) -> Found:
         """As `Store` says."""
-        with self._discreet():
+        with discreet(self._address):
             return _found(
                 self._client.create_run(
                     experiment, start_time=start_time, tags=dict(tags), run_name=name
@@ -185,14 +198,14 @@ class ClientStore:
 
     def delete_run(self, run: str) -> None:
         """As `Store` says."""
-        with self._discreet():
+        with discreet(self._address):
             self._client.delete_run(run)
 
     def log(self, run: str, request: Request) -> None:
         """As `Store` says."""
         from mlflow.entities import Metric, Param, RunTag
 
-        with self._discreet():
+        with discreet(self._address):
             self._client.log_batch(
                 run,
                 metrics=[Metric(*point) for point in request.metrics],
@@ -205,7 +218,7 @@ class ClientStore:
         """As `Store` says."""
         from mlflow.exceptions import MlflowException
 
-        with self._discreet():
+        with discreet(self._address):
             try:
                 self._client.delete_tag(run, key)
             except MlflowException as error:
@@ -216,7 +229,7 @@ class ClientStore:
         """As `Store` says."""
         from mlflow.entities import RunStatus as Status
 
-        with self._discreet():
+        with discreet(self._address):
             # What the client's `set_terminated` does, less the server's address, password and all, on stdout.
             self._store().update_run_info(run, Status.from_string(status), end_time, None)
 
@@ -227,7 +240,7 @@ class ClientStore:
     def send_file(self, run: Found, path: str, content: Path | bytes) -> None:
         """As `Store` says."""
         folder, _, name = path.rpartition("/")
-        with self._discreet():
+        with discreet(self._address):
             if isinstance(content, Path) and content.name == name:
                 self._client.log_artifact(run.identity, str(content), folder or None)
                 return

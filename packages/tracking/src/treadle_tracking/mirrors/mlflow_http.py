@@ -1,67 +1,28 @@
-"""An MLflow server, asked in plain JSON: no MLflow is needed for it, and an eighth of its client's time.
-
-The endpoints are those of MLflow's REST API (https://mlflow.org/docs/latest/rest-api.html) and, for files, of its
-artifact proxy.
-"""
+"""An MLflow server, asked in plain JSON: no MLflow is needed for it, and an eighth of its client's time."""
 
 import json
 import os
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from http import HTTPStatus
 from io import BytesIO
 from math import isfinite, isnan
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlsplit
 
 from treadle_tracking.entries import RunStatus
-from treadle_tracking.errors import InvalidTarget, TrackingError
 from treadle_tracking.masking import masked
 from treadle_tracking.mirrors.address import Address
 from treadle_tracking.mirrors.batching import Request
-from treadle_tracking.mirrors.connection import Answer, Connection, printable
-from treadle_tracking.mirrors.credentials import access, secure_context
-from treadle_tracking.mirrors.errors import (
-    AccessDenied,
-    NotMLflow,
-    RequestRefused,
-    RequestTooLarge,
-    ServerBusy,
-    ServerFailed,
-)
+from treadle_tracking.mirrors.connection import Answer
+from treadle_tracking.mirrors.errors import RequestRefused
+from treadle_tracking.mirrors.mlflow_api import FILES, PROXIED, UNKNOWN, Api, said
 from treadle_tracking.mirrors.store import AlreadyThere, Experiment, FileRefused, Found
 from treadle_tracking.mirrors.uid import uid_filter
 
 __all__ = ["HttpStore"]
 
-_API = "/api/2.0/mlflow/"
-_FILES = "/api/2.0/mlflow-artifacts/artifacts"
-_PROXIED = "mlflow-artifacts"
-_UNKNOWN = "RESOURCE_DOES_NOT_EXIST"
 _SLOWEST = 5_000_000  # bytes a second, at which a server may pass a file on
-_FOREIGN = "with JSON that MLflow does not write"
-_SAID = 300  # characters of what a server says
-_TAGS = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
-
-
-def _said(answer: Answer) -> str:
-    """What a server has written about an error, on one line: a JSON message, or the words of a page."""
-    text = answer.body.decode("utf-8", "replace")
-    try:
-        text = json.loads(text)["message"]
-    except (ValueError, TypeError, KeyError):
-        text = _TAGS.sub(" ", text)
-    return printable(" ".join(str(text).split())[:_SAID])
-
-
-def _code(answer: Answer) -> str | None:
-    """MLflow's word for an error; None where it is not MLflow that answers."""
-    try:
-        return str(json.loads(answer.body)["error_code"])
-    except (ValueError, TypeError, KeyError):
-        return None
 
 
 def _pairs(items: Any) -> dict[str, str]:
@@ -117,43 +78,26 @@ class HttpStore:
     """
 
     def __init__(self, address: Address, shown: str) -> None:
-        self._shown = shown
-        try:
-            parts = urlsplit(address.uri)
-            host, _ = parts.hostname, parts.port
-        except ValueError:
-            host = None
-        if not host or re.search(r"\s", parts.netloc) or parts.query or parts.fragment:
-            raise InvalidTarget(
-                f"target {shown!r} is no address of a server; expected mlflow:http://HOST:PORT/PATH"
-            )
-        user, _, netloc = parts.netloc.rpartition("@")
-        self._user = user or None
-        self._netloc = netloc
-        # What is wrong with the settings is told now, and not by a thread; they are read again when they are used.
-        access(self._user)
-        if parts.scheme == "https":
-            secure_context()
-        path = quote(parts.path.rstrip("/"), safe="/%~:@!$&'()*+,;=")
-        self._connection = Connection(f"{parts.scheme}://{netloc}{path}", shown)
+        self._api = Api(address, shown)
+        self._connection = self._api.connection
 
     def connect(self) -> None:
         """As `Store` says."""
-        self._connection.prepare(access(self._user))
+        self._api.connect()
 
     def close(self) -> None:
         """As `Store` says."""
-        self._connection.close()
+        self._api.close()
 
     def experiment(self, name: str) -> Experiment | None:
         """As `Store` says."""
         try:
-            answer = self._call("GET", "experiments/get-by-name", {"experiment_name": name})
+            answer = self._api.call("GET", "experiments/get-by-name", {"experiment_name": name})
         except RequestRefused as error:
-            if error.code == _UNKNOWN:
+            if error.code == UNKNOWN:
                 return None
             raise
-        with self._as_mlflow_writes():
+        with self._api.as_mlflow_writes():
             experiment = answer["experiment"]
             is_deleted = experiment.get("lifecycle_stage") == "deleted"
             return Experiment(str(experiment["experiment_id"]), is_deleted)
@@ -161,12 +105,12 @@ class HttpStore:
     def create_experiment(self, name: str, directory: Path) -> Experiment:  # noqa: ARG002  # a server knows where
         """As `Store` says."""
         try:
-            answer = self._call("POST", "experiments/create", {"name": name}, repeatable=False)
+            answer = self._api.call("POST", "experiments/create", {"name": name}, repeatable=False)
         except RequestRefused as error:
             if error.code == "RESOURCE_ALREADY_EXISTS":
                 raise AlreadyThere from error
             raise
-        with self._as_mlflow_writes():
+        with self._api.as_mlflow_writes():
             return Experiment(str(answer["experiment_id"]), is_deleted=False)
 
     def runs(self, experiment: str, uid: str) -> list[Found]:
@@ -177,8 +121,8 @@ class HttpStore:
             "run_view_type": "ALL",
             "max_results": 1_000,
         }
-        answer = self._call("POST", "runs/search", asked)
-        with self._as_mlflow_writes():
+        answer = self._api.call("POST", "runs/search", asked)
+        with self._api.as_mlflow_writes():
             return [_found(run) for run in answer.get("runs", ())]
 
     def create_run(
@@ -192,24 +136,24 @@ class HttpStore:
             "start_time": start_time,
             "tags": [{"key": key, "value": text} for key, text in tags.items()],
         }
-        answer = self._call("POST", "runs/create", asked, repeatable=False)
-        with self._as_mlflow_writes():
+        answer = self._api.call("POST", "runs/create", asked, repeatable=False)
+        with self._api.as_mlflow_writes():
             return _found(answer["run"])
 
     def delete_run(self, run: str) -> None:
         """As `Store` says."""
-        self._call("POST", "runs/delete", {"run_id": run})
+        self._api.call("POST", "runs/delete", {"run_id": run})
 
     def log(self, run: str, request: Request) -> None:
         """As `Store` says."""
-        self._call("POST", "runs/log-batch", _batch(run, request))
+        self._api.call("POST", "runs/log-batch", _batch(run, request))
 
     def delete_tag(self, run: str, key: str) -> None:
         """As `Store` says."""
         try:
-            self._call("POST", "runs/delete-tag", {"run_id": run, "key": key})
+            self._api.call("POST", "runs/delete-tag", {"run_id": run, "key": key})
         except RequestRefused as error:
-            if error.code != _UNKNOWN:
+            if error.code != UNKNOWN:
                 raise
 
     def set_status(self, run: str, status: RunStatus, end_time: int | None) -> None:
@@ -217,30 +161,30 @@ class HttpStore:
         asked: dict[str, object] = {"run_id": run, "status": status}
         if end_time is not None:
             asked["end_time"] = end_time
-        self._call("POST", "runs/update", asked)
+        self._api.call("POST", "runs/update", asked)
 
     def files_of(self, run: Found) -> str | None:
         """As `Store` says."""
         parts = urlsplit(run.artifact_uri)
-        if parts.scheme == _PROXIED and parts.netloc in {"", self._netloc}:
+        if parts.scheme == PROXIED and parts.netloc in {"", self._api.netloc}:
             return None
         return masked(run.artifact_uri)
 
     def send_file(self, run: Found, path: str, content: Path | bytes) -> None:
         """As `Store` says."""
         folder = urlsplit(run.artifact_uri).path.strip("/")
-        endpoint = f"{_FILES}/{quote(f'{folder}/{path}', safe='/~')}"
+        endpoint = f"{FILES}/{quote(f'{folder}/{path}', safe='/~')}"
         with BytesIO(content) if isinstance(content, bytes) else content.open("rb") as file:
             size = len(content) if isinstance(content, bytes) else os.fstat(file.fileno()).st_size
             answer = self._sent(endpoint, file, size)
         if answer.status == HTTPStatus.OK:
             return
-        said = _said(answer)
+        text = said(answer)
         if answer.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND} or (
-            answer.status == HTTPStatus.SERVICE_UNAVAILABLE and "--no-serve-artifacts" in said
+            answer.status == HTTPStatus.SERVICE_UNAVAILABLE and "--no-serve-artifacts" in text
         ):
-            raise FileRefused(f"the server does not take it ({answer.status}: {said})")
-        raise self._problem(answer)
+            raise FileRefused(f"the server does not take it ({answer.status}: {text})")
+        raise self._api.problem(answer)
 
     def _sent(self, endpoint: str, file: BinaryIO, size: int) -> Answer:
         return self._connection.request(
@@ -252,56 +196,3 @@ class HttpStore:
             # A server may have to bring it elsewhere before it answers.
             extra_seconds=size / _SLOWEST,
         )
-
-    def _call(
-        self,
-        method: str,
-        endpoint: str,
-        asked: Mapping[str, Any] | bytes,
-        *,
-        repeatable: bool = True,
-    ) -> Any:
-        path, body = f"{_API}{endpoint}", b""
-        if isinstance(asked, bytes):
-            body = asked
-        elif method == "GET":
-            path += f"?{urlencode(asked)}"
-        else:
-            body = json.dumps(asked).encode("ascii")
-        answer = self._connection.request(method, path, body, repeatable=repeatable)
-        if answer.status != HTTPStatus.OK:
-            raise self._problem(answer)
-        try:
-            value = json.loads(answer.body or b"{}")
-        except ValueError:
-            seen = f"with {answer.content_type or 'something'} where JSON is expected"
-            raise NotMLflow(self._shown, seen) from None
-        if not isinstance(value, dict):
-            raise NotMLflow(self._shown, _FOREIGN)
-        return value
-
-    @contextmanager
-    def _as_mlflow_writes(self) -> Iterator[None]:
-        """Within, what an answer lacks is the fault of who has given it."""
-        try:
-            yield
-        except (KeyError, TypeError, AttributeError):
-            raise NotMLflow(self._shown, _FOREIGN) from None
-
-    def _problem(self, answer: Answer) -> TrackingError:
-        status, code, said = answer.status, _code(answer), _said(answer)
-        if status in {
-            HTTPStatus.UNAUTHORIZED,
-            HTTPStatus.FORBIDDEN,
-            HTTPStatus.PROXY_AUTHENTICATION_REQUIRED,
-        }:
-            return AccessDenied(self._shown, status, said)
-        if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            return RequestTooLarge(self._shown)
-        if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
-            return ServerBusy(self._shown, status, answer.retry_after)
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return ServerFailed(self._shown, status, said)
-        if code is None:
-            return NotMLflow(self._shown, f"{status}{f' ({said})' if said else ''}")
-        return RequestRefused(self._shown, status, code, said)

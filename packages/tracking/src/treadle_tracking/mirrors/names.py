@@ -27,8 +27,10 @@ _NO_PART = re.compile(r"^/|/$|(?<=/)/|^\.(?=\.)|(?:^|(?<=/))\.(?=\.?(?:/|$))")
 _Refused: TypeAlias = "re.Pattern[str]"
 # Metrics, parameters and tags: `mlflow.utils.validation.validate_param_and_metric_name`.
 _IN_KEY = re.compile(r"[^/\w.\- :]")
-# Tags of the user's own: those that begin with `treadle.` are ours.
-_IN_TAG = re.compile(_IN_KEY.pattern + r"|\At(?=readle\.)")
+# Tags of the user's own: those that begin with `treadle.` are ours, and three are what MLflow knows its runs by.
+_IN_TAG = re.compile(
+    _IN_KEY.pattern + r"|\At(?=readle\.)|\Am(?=lflow\.(?:runName|loggedImages|loggedArtifacts)\Z)"
+)
 # Files whose names are made here: what the step slider of MLflow's pages can read back.
 _IN_FILE = re.compile(r"[^a-zA-Z0-9_\-./ ]")
 # Files of the user's own, kept as they are wherever MLflow's server can give them back, and where nothing of ours is.

@@ -38,6 +38,16 @@ class Attempts:
             except (KeyError, ValueError, TypeError):
                 break
 
+    def __bool__(self) -> bool:
+        return bool(self._rules)
+
+    def keeps(self, step: int, time: int) -> bool:
+        """Whether a point of this step and time, in milliseconds since the epoch, is of no abandoned attempt."""
+        return not any(
+            time < began and (step >= first if after is None else time > after)
+            for began, after, first in self._rules
+        )
+
     def after(self, entry: Rewound) -> dict[str, str]:
         """The tags that say it, with one more; one that is there already changes nothing."""
         after = None if entry.after is None else milliseconds(entry.after)

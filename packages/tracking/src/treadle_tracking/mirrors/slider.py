@@ -4,6 +4,7 @@ A slider wants two files an image, told apart from all others by their names alo
 (`mlflow.tracking.client.MlflowClient.log_image`; `mlflow.utils.mlflow_tags.MLFLOW_LOGGED_IMAGES`).
 """
 
+import re
 from hashlib import sha256
 from io import BytesIO
 from uuid import UUID
@@ -12,12 +13,18 @@ from treadle_tracking.clock import milliseconds
 from treadle_tracking.entries import Image
 from treadle_tracking.mirrors.names import escape_file
 
-__all__ = ["FOLDER", "SLIDER_TAG", "image_files", "thumbnail"]
+__all__ = ["FOLDER", "SLIDER_TAG", "image_file", "image_files", "thumbnail"]
 
 FOLDER = "images"
 SLIDER_TAG = "mlflow.loggedImages"
 THUMBNAIL_SIDE = 256  # pixels of the longer side; the slider draws a much smaller one as a sliver
 _LEAST, _MOST = 128, 512  # pixels of the longer side of an image that is its own thumbnail
+# Of older versions of MLflow the marks are `%` and `#`, where they are `+` and `~` now.
+_FILE = re.compile(
+    rf"{FOLDER}/(.+)([+%])step\2(-?\d+)\2timestamp\2(\d+)\2[0-9a-f\-]{{36}}"
+    rf"(?:(\.png)|\2compressed\.webp)",
+    re.DOTALL,
+)
 _LARGEST = 50_000_000  # pixels; beyond that, decoding costs more than a thumbnail is worth
 
 
@@ -62,3 +69,17 @@ def image_files(image: Image, uid: str) -> dict[str, bytes]:
     key = escape_file(image.name).replace("/", "~")
     stem = f"{key}+step+{image.step}+timestamp+{milliseconds(image.wall_time)}+{identity}"
     return {f"{stem}.png": image.png, f"{stem}+compressed.webp": thumbnail(image)}
+
+
+def image_file(path: str) -> tuple[str, int, int, bool] | None:
+    """What the path of a slider's file says; None for a file of another kind.
+
+    Returns:
+        The image's name as it is spelled, with its slashes; its step; its time in milliseconds since the epoch; and
+        whether this is the image itself, and not its thumbnail.
+    """
+    matched = _FILE.fullmatch(path)
+    if matched is None:
+        return None
+    key, _, step, time, suffix = matched.groups()
+    return re.sub("[~#]", "/", key), int(step), int(time), suffix is not None

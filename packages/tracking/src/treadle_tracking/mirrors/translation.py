@@ -46,9 +46,13 @@ from treadle_tracking.mirrors.slider import FOLDER, SLIDER_TAG, image_files
 from treadle_tracking.params import flatten, joined
 
 __all__ = [
+    "FUNCTION_TAG",
+    "HISTOGRAMS",
     "MISSING",
     "TABLES_TAG",
+    "TABLE_TAG",
     "TAG_LENGTH",
+    "TEXTS",
     "WHOLE",
     "File",
     "Outgoing",
@@ -56,7 +60,13 @@ __all__ = [
     "Translation",
     "missing",
     "names_missing",
+    "unspelled",
 ]
+
+FUNCTION_TAG = "treadle.function."  # begins the tag for a function
+TABLE_TAG = "treadle.table."  # begins the tag for the tables of a name, which has the last one's path and step
+_NAME_TAG = "treadle.name."  # begins the tag for a name that had to be shortened
+TEXTS, HISTOGRAMS = ("texts", ".md"), ("histograms", ".svg")  # folders, and how their files end
 
 MISSING = "treadle.missing."  # begins the tag for something that is not in MLflow
 
@@ -107,11 +117,7 @@ def missing(name: str, why: str) -> dict[str, str]:
 
 def names_missing(tags: Mapping[str, str]) -> list[str]:
     """What tags say that is not in MLflow."""
-    names = [
-        tags.get(f"treadle.name.{key[-32:]}", key) if is_shortened(key) else unescape(key)
-        for key in tags
-        if key.startswith(MISSING)
-    ]
+    names = [unspelled(key, tags) for key in tags if key.startswith(MISSING)]
     return [name.removeprefix(MISSING) for name in names]
 
 
@@ -119,8 +125,13 @@ def spelled(name: str, tags: dict[str, str], escape: Callable[[str], str] = esca
     """`name` as MLflow takes it; a name that had to be shortened is put whole into a tag."""
     key = escape(name)
     if is_shortened(key):
-        tags[f"treadle.name.{key[-32:]}"] = fitted(name, TAG_LENGTH, WHOLE)
+        tags[f"{_NAME_TAG}{key[-32:]}"] = fitted(name, TAG_LENGTH, WHOLE)
     return key
+
+
+def unspelled(key: str, tags: Mapping[str, str]) -> str:
+    """The name that was spelled as `key`; one that was shortened is as it is where no tag has it whole."""
+    return tags.get(f"{_NAME_TAG}{key[-32:]}", key) if is_shortened(key) else unescape(key)
 
 
 class Translation:
@@ -173,6 +184,7 @@ class Translation:
                 for name, text in entry.values.items():
                     tags[spelled(name, tags, escape_tag)] = fitted(text, TAG_LENGTH, WHOLE)
             case Image():
+                spelled(entry.name, tags, escape_file)
                 files = image_files(entry, self._uid)
                 going.files += [
                     File(f"{FOLDER}/{name}", data, f"{FOLDER}/{entry.name}", {SLIDER_TAG: "True"})
@@ -180,16 +192,16 @@ class Translation:
                 ]
             case Text():
                 data = entry.text.encode("utf-8", "replace")
-                going.files.append(_file("texts", entry, ".md", data))
+                going.files.append(_file(TEXTS, entry, data, tags))
             case Histogram():
                 data = histogram_svg(entry).encode()
-                going.files.append(_file("histograms", entry, ".svg", data))
+                going.files.append(_file(HISTOGRAMS, entry, data, tags))
             case Artifact():
                 self._artifact(entry, going)
             case Table():
                 self._table(entry, tags)
             case Function():
-                key = spelled(f"treadle.function.{entry.name}", tags)
+                key = spelled(f"{FUNCTION_TAG}{entry.name}", tags)
                 text = f"{entry.qualified_name} {entry.sha256 or ''}".rstrip()
                 tags[key] = fitted(text, TAG_LENGTH, WHOLE)
             case Rewound():
@@ -219,13 +231,17 @@ class Translation:
     def _artifact(self, entry: Artifact, going: Outgoing) -> None:
         file = self._directory / ARTIFACTS / entry.path
         if file.is_file():
-            going.files.append(File(escape_artifact(entry.path), file, entry.path))
+            path = spelled(entry.path, going.tags, escape_artifact)
+            going.files.append(File(path, file, entry.path))
         else:
             # Whoever removed it meant it, and everything after it is still to be sent.
             going.tags.update(missing(entry.path, "not in the run directory any more"))
 
     def _table(self, entry: Table, tags: dict[str, str]) -> None:
-        table = {"path": escape_artifact(entry.path), "type": "table"}
+        path = escape_artifact(entry.path)
+        last = json.dumps({"path": path, "step": entry.step})
+        tags[spelled(f"{TABLE_TAG}{entry.name}", tags)] = fitted(last, TAG_LENGTH, WHOLE)
+        table = {"path": path, "type": "table"}
         text = json.dumps([*self._tables, table])
         if table not in self._tables and len(text) <= TAG_LENGTH:
             self._tables.append(table)
@@ -242,8 +258,11 @@ def _tables(text: str) -> list[object]:
     return tables if isinstance(tables, list) else []
 
 
-def _file(folder: str, entry: Text | Histogram, suffix: str, data: bytes) -> File:
+def _file(
+    kind: tuple[str, str], entry: Text | Histogram, data: bytes, tags: dict[str, str]
+) -> File:
+    folder, suffix = kind
     # A name that ends as the files do would be the folder of one and the file of another.
     ending = re.compile(rf"\.(?={suffix[1:]}(?:/|$))")
-    name = ending.sub("_x002E_", escape_file(entry.name))
+    name = ending.sub("_x002E_", spelled(entry.name, tags, escape_file))
     return File(f"{folder}/{name}/{entry.step}{suffix}", data, f"{folder}/{entry.name}")

@@ -26,7 +26,7 @@ Operator: TypeAlias = Literal[
 
 @frozen(kw_only=True)
 class Condition:
-    """A comparison that holds for each run of an answer."""
+    """A comparison that holds for each run of an answer. Times, `started` and `ended`, are milliseconds since the epoch."""
 
     kind: Literal["attribute", "param", "tag", "metric"]
     name: str

@@ -20,7 +20,7 @@ ReadStatus: TypeAlias = Literal[RunStatus, "UNFINISHED"]
 
 @frozen(kw_only=True)
 class Contents:
-    """What a run has beside numbers, by name, each once."""
+    """What a run has beside numbers, in the order of the names, each once."""
 
     artifacts: tuple[str, ...] = ()  # paths with `/` between their parts
     images: tuple[str, ...] = ()

@@ -122,14 +122,14 @@ class Summary:
 
     @property
     def contents(self) -> Contents:
-        """What it has beside numbers."""
+        """What it has beside numbers, by name."""
         return Contents(
-            artifacts=tuple(self.artifacts),
-            images=tuple(self.images),
-            texts=tuple(self.texts),
-            histograms=tuple(self.histograms),
-            tables=tuple(self.tables),
-            functions=self.functions,
+            artifacts=tuple(sorted(self.artifacts)),
+            images=tuple(sorted(self.images)),
+            texts=tuple(sorted(self.texts)),
+            histograms=tuple(sorted(self.histograms)),
+            tables=tuple(sorted(self.tables)),
+            functions=dict(sorted(self.functions.items())),
         )
 
     def as_json(self) -> dict[str, Any]:
