@@ -504,13 +504,17 @@ def test_a_run_that_never_began_is_told(tmp_path):
 
 
 def test_a_record_of_something_else_is_told(directory):
-    """A whole record that is none of ours, though it says so, stops nobody from looking at other runs."""
+    """A whole record that is none of ours, though its checksum is right, is passed over, and said."""
     with attempt_path(directory).open("ab") as file:
         file.write(framed(b"\xff\xff\xff"))
 
-    [outcome] = visit(directory, fix=True)
+    strange, *_ = visit(directory, fix=True)
 
-    assert ("unreadable", True) == (outcome.finding.kind, outcome.is_left)
+    assert ("damaged", False) == (strange.finding.kind, strange.is_left)
+    assert (
+        f"1 record of {attempt_path(directory).name} is whole and no entry: another program, or a later version of this "
+        "one, wrote that. Everything else is read"
+    ) == strange.finding.sentence
 
 
 def test_an_old_file_store_is_told(tmp_path):

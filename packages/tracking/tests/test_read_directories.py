@@ -305,3 +305,14 @@ def test_what_nobody_may_look_into_is_named(tmp_path):
 
         assert f"['a'] ['{path}', '{root}/closed']\n" == done.stdout
         assert ["a", "b", "closed"] == sorted(one.name for one in root.iterdir())
+
+
+def test_what_is_being_copied_is_no_run(tmp_path):
+    """Files that copies leave in their workshop are nobody's runs, whatever they are called."""
+    with start_run(f"tensorboard:{tmp_path}", name="a"):
+        pass
+    unfinished = tmp_path / ".treadle-copying" / "x" / "artifacts"
+    unfinished.mkdir(parents=True)
+    (unfinished / "events.out.tfevents.1.host").write_bytes(b"")
+
+    assert ["a"] == [run.name for run in open_runs(f"tensorboard:{tmp_path}")]

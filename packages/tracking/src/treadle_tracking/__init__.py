@@ -72,6 +72,14 @@ from treadle_tracking.syncing import sync
 
 if TYPE_CHECKING:
     from treadle_tracking.comparing import MISSING, Comparison, NotARun, TooFewRuns, compare
+    from treadle_tracking.copying import (
+        Copied,
+        CopyIncomplete,
+        NotCopyable,
+        SamePlace,
+        TargetIsRun,
+        copy_runs,
+    )
     from treadle_tracking.frames import MetricInNoRun
     from treadle_tracking.reading import ReadStatus, RunRecord, Runs, UnknownArtifact, open_runs
     from treadle_tracking.searching.errors import (
@@ -96,6 +104,8 @@ __all__ = [
     "BackendWithoutMirror",
     "BackendWithoutReader",
     "Comparison",
+    "Copied",
+    "CopyIncomplete",
     "CorruptRecord",
     "CredentialsUnreadable",
     "DatabaseUnusable",
@@ -126,6 +136,7 @@ __all__ = [
     "NoMirror",
     "NoSuchRun",
     "NotARun",
+    "NotCopyable",
     "NotReplaceable",
     "NotText",
     "ParamValue",
@@ -142,10 +153,12 @@ __all__ = [
     "RunRecord",
     "RunStatus",
     "Runs",
+    "SamePlace",
     "SearchError",
     "SeveralRuns",
     "StillWritten",
     "SyncIncomplete",
+    "TargetIsRun",
     "Terminated",
     "TooFewRuns",
     "TrackingError",
@@ -162,6 +175,7 @@ __all__ = [
     "UnsupportedTable",
     "WrongRun",
     "compare",
+    "copy_runs",
     "deferred_termination",
     "open_runs",
     "start_run",
@@ -170,6 +184,14 @@ __all__ = [
 
 _HOMES = {
     "treadle_tracking.comparing": ["MISSING", "Comparison", "NotARun", "TooFewRuns", "compare"],
+    "treadle_tracking.copying": [
+        "Copied",
+        "CopyIncomplete",
+        "NotCopyable",
+        "SamePlace",
+        "TargetIsRun",
+        "copy_runs",
+    ],
     "treadle_tracking.frames": ["MetricInNoRun"],
     "treadle_tracking.reading": ["ReadStatus", "RunRecord", "Runs", "UnknownArtifact", "open_runs"],
     "treadle_tracking.searching.errors": [

@@ -10,6 +10,7 @@ from attrs import field, frozen
 from treadle_tracking.errors import RunDirectoryError
 
 __all__ = [
+    "WORKSHOP",
     "EventFile",
     "LogDirectory",
     "Logs",
@@ -19,6 +20,9 @@ __all__ = [
     "logs_below",
     "runs_below",
 ]
+
+# In a root, and empty when nobody copies: who copies there holds its lock, and makes runs in it.
+WORKSHOP = ".treadle-copying"
 
 _OWN = re.compile(r"events\.out\.tfevents\..*\.treadle")  # as `attempt_paths` has it
 
@@ -121,8 +125,13 @@ def _walk(
             found[place] = folder.log
             if folder.log.is_own:
                 continue
-        folders += folder.folders
+        folders += [inside for inside in folder.folders if not _is_unfinished(inside)]
         links += folder.links
+
+
+def _is_unfinished(folder: str) -> bool:
+    """Whether copies are made there, which are no runs yet."""
+    return os.path.basename(folder) == WORKSHOP  # noqa: PTH119  # a text, of thousands
 
 
 def _below_link(link: str, found: dict[str, LogDirectory], unreadable: list[OSError]) -> None:

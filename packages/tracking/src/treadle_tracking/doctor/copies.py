@@ -3,10 +3,9 @@
 from pathlib import Path
 
 from treadle_tracking.doctor.finding import Finding, bytes_of, counted
+from treadle_tracking.places import WORKSHOP
 
 __all__ = ["unfinished_copies"]
-
-_WORKSHOP = ".treadle-copying"  # in a root, as `copy_runs` has it
 
 
 def unfinished_copies(root: Path) -> Finding | None:
@@ -14,7 +13,7 @@ def unfinished_copies(root: Path) -> Finding | None:
 
     It is no problem: the next copy begins by removing them, and one that goes on just now has some, too.
     """
-    workshop = root / _WORKSHOP
+    workshop = root / WORKSHOP
     try:
         left = [path for path in workshop.iterdir() if path.is_dir()]
     except OSError:
@@ -25,7 +24,7 @@ def unfinished_copies(root: Path) -> Finding | None:
     return Finding(
         directory=root,
         kind="leftover",
-        sentence=f"{counted(len(left), 'run')} in {_WORKSHOP} that a copy has not finished, {bytes_of(size)} in all: the "
+        sentence=f"{counted(len(left), 'run')} in {WORKSHOP} that a copy has not finished, {bytes_of(size)} in all: the "
         f"next copy to this directory removes what is there. If none is running, it can be deleted",
         is_problem=False,
     )

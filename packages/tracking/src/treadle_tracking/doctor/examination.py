@@ -16,7 +16,7 @@ from treadle_tracking.attempts import abandoned_artifacts
 from treadle_tracking.directory import ARTIFACTS, PARAMS
 from treadle_tracking.doctor.damage import Damage, cut_off, damages, set_aside
 from treadle_tracking.doctor.finding import Finding, bytes_of, counted
-from treadle_tracking.encoding import decoded
+from treadle_tracking.encoding import decoded, decoded_strictly
 from treadle_tracking.entries import Artifact, Ended, Params, ParamValue, Started
 from treadle_tracking.exact_json import dumps, loads
 from treadle_tracking.log import LogWriter, attempt_paths, read_entries
@@ -87,6 +87,7 @@ def run_findings(run: Run) -> Iterator[Finding]:
         yield from _findings_beside_damage(run)
         return
     log = _read(run.directory)
+    yield from _strange_findings(run)
     if not log.has_begun:
         yield Finding(
             directory=run.directory,
@@ -114,6 +115,25 @@ def _findings_beside_damage(run: Run) -> Iterator[Finding]:
         if not (run.directory / ARTIFACTS / path).is_file():
             yield _artifact_finding(run, path, "is missing")
     yield from _leftover_findings(run)
+
+
+def _strange_findings(run: Run) -> Iterator[Finding]:
+    for path in attempt_paths(run.directory):
+        strange = 0
+        with path.open("rb") as file:
+            for _, data in records(file, 0):
+                try:
+                    decoded_strictly(data)
+                except Exception:  # noqa: BLE001  # whatever others' bytes make of it
+                    strange += 1
+        if strange:
+            yield Finding(
+                directory=run.directory,
+                kind="damaged",
+                sentence=f"{counted(strange, 'record')} of {path.name} {'is' if strange == 1 else 'are'} whole and no entry: "
+                f"another program, or a later version of this one, wrote that. Everything else is read",
+                is_problem=False,
+            )
 
 
 def _params_finding(run: Run, what: str) -> Finding:
