@@ -126,10 +126,10 @@ ADVICE = "Name the directory of a run, or one that runs are below, such as the o
             "the following arguments are required: COMMAND. python -m treadle_tracking --help says what can be given",
         ),
         (
-            ["sink"],
+            ["snyc"],
             (
-                "argument COMMAND: invalid choice: 'sink' (choose from 'sync', 'doctor'). "
-                "python -m treadle_tracking --help says what can be given"
+                "there is no command 'snyc'. Did you mean 'sync'? "
+                "python -m treadle_tracking --help says what each does"
             ),
         ),
         (
@@ -368,7 +368,7 @@ def test_progress_is_shown_on_a_terminal_alone(root, fake_mlflow):
 
     os.close(theirs)
     assert 0 == code
-    assert f"\rrun 1 of 1,   0 %: {root}".encode()[:79] in shown
+    assert f"\rrun 1 of 1,   0 %: {root}".encode()[:78] in shown
 
 
 def test_ctrl_c_ends_it_with_a_sentence(root, fake_mlflow):
@@ -396,7 +396,7 @@ def as_nobody(*arguments, cwd):
     """The program, as a user who owns nothing."""
     if shutil.which("setpriv") is None or os.geteuid() != 0:
         pytest.skip("needs setpriv and root, to be somebody else")
-    source = Path(main.__code__.co_filename).parents[1]
+    source = Path(main.__code__.co_filename).parents[2]
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     options = {
         "cwd": cwd,
@@ -453,6 +453,22 @@ def test_what_may_not_be_read_is_said(public):
         f"  unreadable: cannot be read ({attempt_path(secret)}: Permission denied)\n"
         f"looked at 2 runs: something is wrong with 2\n"
     )
+
+
+@pytest.mark.slow
+def test_what_cannot_be_read_is_named_and_the_rest_is_listed(public):
+    """One line each on stderr, which is no part of the answer."""
+    write_run(public / "runs" / "digits" / "a")
+    closed = write_run(public / "runs" / "secret" / "b").parent
+    closed.chmod(0o700)
+
+    done = as_nobody("list", "runs", "--columns", "name,experiment", cwd=public)
+
+    assert (
+        0,
+        "NAME  EXPERIMENT\na     digits\n",
+        f"treadle: warning: not all could be read: {closed}: Permission denied\n",
+    ) == (done.returncode, done.stdout, done.stderr)
 
 
 def test_a_mirror_is_forgotten(root, capsys):

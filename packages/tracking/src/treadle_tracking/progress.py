@@ -6,6 +6,8 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import Self
 
+from treadle_tracking.terminal import columns, cut, padded, visible
+
 __all__ = ["Progress"]
 
 _PERIOD = 0.5  # seconds
@@ -43,16 +45,17 @@ class Progress:
             self._thread.join()
 
     def _work(self) -> None:
-        shown = False
+        shown, most = False, _WIDTH
         while not self._over.wait(_PERIOD):
             try:
                 line = self._say()
             except OSError:
                 continue
-            self._write(f"\r{line[:_WIDTH].ljust(_WIDTH)}")
+            most = min(_WIDTH, (columns(sys.stderr) or _WIDTH + 1) - 1)
+            self._write(f"\r{padded(cut(visible(line), most), most)}")
             shown = True
         if shown:
-            self._write(f"\r{'':{_WIDTH}}\r")
+            self._write(f"\r{'':{most}}\r")
 
     def _write(self, text: str) -> None:
         sys.stderr.write(text)

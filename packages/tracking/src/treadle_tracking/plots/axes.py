@@ -27,12 +27,12 @@ from treadle_tracking.plots.errors import (
     UnknownAxis,
 )
 
-__all__ = ["Axis", "Kind", "Table", "chosen_axes"]
+__all__ = ["MOST_METRICS", "Axis", "Kind", "Table", "chosen_axes", "ranked_metrics"]
 
 Kind: TypeAlias = Literal["params", "metrics"]
 Bounds: TypeAlias = tuple[float | None, float | None]
 
-_MOST_METRICS = 3  # of those that nobody has named
+MOST_METRICS = 3  # of those that nobody has named
 _SINGULAR = {"params": "parameter", "metrics": "metric"}
 _HELD_OUT = {"val", "valid", "validation", "eval", "dev", "test"}
 
@@ -160,9 +160,9 @@ def _listed(
         listed = [table.resolve(kind, name, (kind,)) for name in given]
         return list(dict.fromkeys([*listed, *also]))
     if kind == "metrics":
-        ranked = [(kind, name) for name in _ranked_metrics(table.cells[kind])]
+        ranked = [(kind, name) for name in ranked_metrics(table.cells[kind])]
         left = [key for key in ranked if key not in also]
-        taken = [*also, *left[: max(0, _MOST_METRICS - len(also))]]
+        taken = [*also, *left[: max(0, MOST_METRICS - len(also))]]
         return sorted(taken, key=lambda key: ranked.index(key) if key in ranked else len(ranked))
     cells = table.cells[kind]
     # Where nothing tells the runs apart, as in a single one, everything is shown rather than nothing.
@@ -170,7 +170,7 @@ def _listed(
     return [(kind, name) for name in cells if name in varying or (kind, name) in also]
 
 
-def _ranked_metrics(cells: Mapping[str, Sequence[Cell]]) -> list[str]:
+def ranked_metrics(cells: Mapping[str, Sequence[Cell]]) -> list[str]:
     """Metrics, those that a run is likely to be judged by first."""
 
     def rank(name: str) -> tuple[bool, bool, int]:

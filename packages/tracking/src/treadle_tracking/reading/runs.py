@@ -91,6 +91,11 @@ class Runs:
         return found[0]
 
     @property
+    def unreadable(self) -> tuple[Exception, ...]:
+        """What could not be looked into when they were read, such as a folder that nobody may enter."""
+        return tuple(getattr(self._reader, "unreadable", ()))
+
+    @property
     def experiments(self) -> tuple[str, ...]:
         """The experiments that they belong to, each once, by name."""
         return tuple(sorted({run.experiment for run in self.records}))

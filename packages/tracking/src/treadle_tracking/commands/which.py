@@ -1,0 +1,106 @@
+"""The run that a call names."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from treadle_tracking.commands import shown, table
+from treadle_tracking.commands.calling import WrongCall
+from treadle_tracking.commands.opening import read
+from treadle_tracking.errors import AmbiguousRun, UnknownRun
+from treadle_tracking.reading import RunRecord, Runs
+
+__all__ = ["RUN", "only_run", "run_named", "short_uids"]
+
+RUN = "a run: its uid or a beginning of it, its name, or EXPERIMENT/NAME"
+
+_LEAST = 8  # characters of a uid, of which there are 32 in ours
+_MOST_SHOWN = 10
+
+
+def short_uids(runs: Sequence[RunRecord]) -> list[str]:
+    """The beginnings of their uids that tell them apart."""
+    distinct, length = len({run.uid for run in runs}), _LEAST
+    while len({run.uid[:length] for run in runs}) < distinct:
+        length += 1
+    return [run.uid[:length] for run in runs]
+
+
+def run_named(runs: Runs, text: str) -> RunRecord:
+    """The run of this uid, else of this name, else of this `EXPERIMENT/NAME`, else whose uid begins so.
+
+    What it is called at its place will do as well: the path of its directory, MLflow's id of it.
+
+    Raises:
+        WrongCall: several are called so.
+        UnknownRun: none is.
+        TrackingError: the place cannot be reached.
+    """
+    if not text:
+        raise WrongCall("'' names no run")
+    read(runs)
+    try:
+        return runs[text]
+    except AmbiguousRun:
+        found = [run for run in runs if text in {run.uid, run.name}]
+    except UnknownRun:
+        found = (
+            [run for run in runs if f"{run.experiment}/{run.name}" == text]
+            or [run for run in runs if run.uid.startswith(text)]
+            or _in_directory(runs, text)
+        )
+        if not found:
+            raise
+    if len(found) > 1:
+        raise _several(text, found)
+    return found[0]
+
+
+def _in_directory(runs: Runs, text: str) -> list[RunRecord]:
+    try:
+        directory = Path(text).resolve(strict=True)
+    except (OSError, ValueError):
+        return []
+    return [run for run in runs if run.directory and run.directory.resolve() == directory]
+
+
+def only_run(runs: Runs) -> RunRecord:
+    """The one run that there is, where none is named.
+
+    Raises:
+        WrongCall: there is none, or there are several.
+        TrackingError: the place cannot be reached.
+    """
+    records = read(runs).records
+    if len(records) != 1:
+        how_many = f"there are {len(records):,} runs" if records else "there is no run"
+        raise WrongCall(f"{how_many} in {runs.target}: name one, by its uid or its name")
+    return records[0]
+
+
+def _several(text: str, found: Sequence[RunRecord]) -> WrongCall:
+    columns = [table.Column(""), *[table.Column("", can_be_cut=True)] * 2, *[table.Column("")] * 2]
+    rows = [
+        (
+            uid,
+            run.experiment,
+            run.name,
+            shown.moment(run.started),
+            str(run.directory or run.identity),
+        )
+        for uid, run in zip(short_uids(found), found, strict=True)
+    ]
+    lines = list(table.lines(columns, rows[:_MOST_SHOWN], None))[1:]
+    more = [f"and {len(rows) - _MOST_SHOWN:,} more"] if len(rows) > _MOST_SHOWN else []
+    listed = "".join(f"\n    {line}" for line in [*lines, *more])
+    if len({run.uid for run in found}) == 1:
+        return WrongCall(
+            f"{len(found):,} runs have the uid {text!r}, as copies of one directory have. Name one by its place, in "
+            f"the last column:{listed}"
+        )
+    begins = all(run.uid.startswith(text) for run in found)
+    called = (
+        f"the uids of {len(found):,} runs begin with"
+        if begins
+        else f"{len(found):,} runs are called"
+    )
+    return WrongCall(f"{called} {text!r}. Name one by its uid:{listed}")
