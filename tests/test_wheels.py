@@ -12,7 +12,7 @@ NEEDS = {
     "units": set(),
     "config": {"attrs>=25.1", "cattrs>=25.1"},
     "loop": {"torch>=2.4"},
-    "tracking": {"attrs>=25.1", "google-crc32c>=1.5", "protobuf>=5.29"},
+    "tracking": {"attrs>=25.1", "google-crc32c>=1.5", "lark>=1.2", "protobuf>=5.29"},
     "treadle": {
         "treadle-config<0.2,>=0.1",
         "treadle-loop<0.2,>=0.1",
@@ -24,7 +24,7 @@ EXTRAS = {
     "units": set(),
     "config": {"all", "yaml"},
     "loop": set(),
-    "tracking": {"all", "images", "mlflow", "mlflow-ui", "plots", "tensorboard"},
+    "tracking": {"all", "frames", "images", "mlflow", "mlflow-ui", "plots", "tensorboard"},
     "treadle": {"all", "demo", "progress"},
 }
 

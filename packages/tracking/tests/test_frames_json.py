@@ -83,7 +83,7 @@ def test_what_a_run_has_beside_numbers_is_named_on_request(read):
 
     assert {
         **without[0],
-        "artifacts": ["vocabulary.json", "functions/encode.py"],
+        "artifacts": ["functions/encode.py", "vocabulary.json"],
         "images": [],
         "texts": ["note"],
         "histograms": [],

@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from treadle.errors import MissingExtra
 from treadle.fitting import fit
 from treadle.progress import fraction_done
 from treadle_loop import Engine, TensorLoader
+from treadle_tracking import start_run
 from treadle_units import Progress, parse
 
 MakeEngine = Callable[..., Engine]
@@ -149,8 +151,30 @@ def test_help_lists_the_commands(words: list[str]) -> None:
     assert "demo" in done.stdout
 
 
-def test_the_version_is_that_of_the_distribution() -> None:
-    """`--version` says the installed version."""
+def test_the_versions_are_those_of_the_distributions() -> None:
+    """`--version` says the installed versions of all five."""
     from importlib.metadata import version
 
-    assert f"treadle {version('treadle')}\n" == command("--version").stdout
+    packages = ["treadle", "treadle-units", "treadle-config", "treadle-loop", "treadle-tracking"]
+
+    assert [f"{package} {version(package)}" for package in packages] == command(
+        "--version"
+    ).stdout.splitlines()
+
+
+def test_runs_are_looked_at_without_torch(tmp_path: Path) -> None:
+    """`treadle runs` is the command line of tracking under another name, and never imports torch."""
+    with start_run(f"tensorboard:{tmp_path / 'runs'}", name="baseline"):
+        pass
+    code = (
+        "import sys; from treadle.cli import main\n"
+        "try: main(['runs', 'list', 'runs'])\n"
+        "finally: assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "baseline" in done.stdout
+    assert "treadle runs" in command("runs", "--help").stdout

@@ -146,7 +146,7 @@ def test_mistakes_are_messages() -> None:
         start("--run.target", "nowhere"),
     )
 
-    assert [2, 2, 1] == [one.returncode for one in (unknown, choice, target)]
+    assert [2, 2, 2] == [one.returncode for one in (unknown, choice, target)]
     assert "optim.rl" in unknown.stderr
     assert "resume" in choice.stderr
     assert "'tensorboard:nowhere'" in target.stderr
@@ -161,6 +161,24 @@ def test_help_has_the_run_too() -> None:
     assert 0 == done.returncode
     assert "--optim.lr" in done.stdout
     assert "--run.target" in done.stdout
+
+
+def test_a_module_goes_on_as_a_module(script: Path) -> None:
+    """What was started by `-m` is gone on with by `-m`, and what only a type checker knows is not looked at."""
+    package = script.parent / "project"
+    package.mkdir()
+    (package / "train.py").write_text(SCRIPT.replace("-> None:", '-> "Unknown":'))
+    done = subprocess.run(
+        [sys.executable, "-m", "project.train", "--optim.lr", "0.05"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    [run] = open_runs("tensorboard:runs")
+
+    assert (0, "") == (done.returncode, done.stderr)
+    words = ["-m", "project.train", "--optim.lr", "0.05", "--run.uid", run.uid]
+    assert shlex.join([sys.executable, *words, "--run.resume", "must"]) == run.tags["command"]
 
 
 @frozen

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from treadle.fitting import FitResult, fit
     from treadle.launching import launch
     from treadle.moments import Moment, Training, training
+    from treadle.planning import total_steps
     from treadle_config import link, linked, load, resolve, run_cli, setting
     from treadle_loop import Engine, Loss, TensorLoader, supervised
     from treadle_tracking import open_runs, start_run
@@ -61,6 +62,7 @@ __all__ = [
     "setting",
     "start_run",
     "supervised",
+    "total_steps",
     "tracking",
     "training",
     "units",
@@ -76,6 +78,7 @@ _HOMES = {
     "treadle.fitting": ["FitResult", "fit"],
     "treadle.launching": ["launch"],
     "treadle.moments": ["Moment", "Training", "training"],
+    "treadle.planning": ["total_steps"],
     "treadle_config": ["link", "linked", "load", "resolve", "run_cli", "setting"],
     "treadle_loop": ["Engine", "Loss", "TensorLoader", "supervised"],
     "treadle_tracking": ["open_runs", "start_run"],

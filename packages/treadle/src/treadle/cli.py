@@ -11,11 +11,15 @@ USAGE = """\
 usage: treadle COMMAND [ARGUMENTS]
 
   demo        train a small network on handwritten digits; `treadle demo --help` says what can be set
+  demo text   train a small GPT on Python's reference manual; `treadle demo text --help` likewise
+  runs        list, search, compare, plot, export, copy and look after runs; `treadle runs --help` lists it all
 
   --help      this text
-  --version   the version of treadle
+  --version   the versions of treadle and of its four libraries
 """
-WORDS = ["demo", "--help", "--version"]
+WORDS = ["demo", "runs", "--help", "--version"]
+PACKAGES = ["treadle", *(f"treadle-{name}" for name in ("units", "config", "loop", "tracking"))]
+DEMOS = ["digits", "text"]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -47,14 +51,27 @@ def _abandon_stdout() -> None:
 
 def _dispatch(words: Sequence[str]) -> None:
     match words:
-        case ["demo", *rest]:
+        case ["demo", "text", *rest]:
+            from treadle.demo.text.command import demo as demo_text
+
+            demo_text(rest)
+        case ["demo", word, *_] if word != "digits" and not word.startswith("-"):
+            sys.stderr.write(
+                f"treadle: there is no demo {word!r}; there are {' and '.join(DEMOS)}\n"
+            )
+            sys.exit(2)
+        case ["demo", "digits", *rest] | ["demo", *rest]:
             from treadle.demo.command import demo
 
             demo(rest)
         case [] | ["-h" | "--help", *_]:
             sys.stdout.write(USAGE)
+        case ["runs", *rest]:
+            from treadle_tracking.commands import main as runs
+
+            sys.exit(runs(rest, program="treadle runs"))
         case ["--version"]:
-            sys.stdout.write(f"treadle {version('treadle')}\n")
+            sys.stdout.writelines(f"{package} {version(package)}\n" for package in PACKAGES)
         case [word, *_]:
             [*near] = get_close_matches(word, WORDS, n=1)
             hint = f"did you mean `treadle {near[0]}`?" if near else "`treadle --help` lists them."

@@ -13,7 +13,14 @@ from attrs import field, frozen
 from treadle.errors import TreadleError, WrongArgument
 from treadle.surroundings import environment, revision
 from treadle_config import ConfigError, Resolution, flatten, resolve, run_cli, setting
-from treadle_tracking import Run, Terminated, TrackingError, start_run
+from treadle_tracking import (
+    InvalidName,
+    InvalidTarget,
+    Run,
+    Terminated,
+    TrackingError,
+    start_run,
+)
 from treadle_units import UnitsError
 
 __all__ = ["RunOptions", "launch"]
@@ -56,6 +63,7 @@ def launch(
     experiment: str | None = None,
     argv: Iterable[str] | None = None,
     prog: str | None = None,
+    command: Sequence[str] | None = None,
     **options: Any,
 ) -> R:
     """Call `main` with the config that the command line says, and with a run that has it.
@@ -82,6 +90,8 @@ def launch(
         experiment: What they belong to unless `--run.experiment` says so; by default the script's name.
         argv: The arguments without the program's name; `sys.argv[1:]` by default.
         prog: What the program is called; `sys.argv[0]` by default.
+        command: The words that start it, before its arguments; by default those that have started this program. They
+            are said of the run, and when it is stopped, so that it can be gone on with.
         options: `env`, `precedence` and `codecs` as for `run_cli`.
 
     Returns:
@@ -95,6 +105,7 @@ def launch(
     words = list(sys.argv[1:] if argv is None else argv)
     program = prog or Path(sys.argv[0]).name
     cls = _config_class(main)
+    begin = list(command or _started_as())
     own, others = _divided(words)
     given: dict[str, Any] = {"experiment": experiment or Path(program).stem or "default"}
     if target is not None:
@@ -106,7 +117,7 @@ def launch(
         sys.exit(2)
 
     def launched(resolution: Resolution[Any]) -> R:
-        return _launched(main, resolution, wanted, program, words)
+        return _launched(main, resolution, wanted, program, begin=begin, words=words)
 
     launched.__doc__ = inspect.getdoc(main)
     launched.__annotations__["resolution"] = Resolution[cls]  # type: ignore[valid-type]  # it is read at run time
@@ -123,10 +134,17 @@ def _launched(
     resolution: Resolution[Any],
     wanted: RunOptions,
     program: str,
+    *,
+    begin: Sequence[str],
     words: Sequence[str],
 ) -> R:
     # Here, and not above: a mistyped flag need not wait for torch.
-    from treadle_loop import CheckpointNotWritten, CheckpointUnreadable, StateMismatch
+    from treadle_loop import (
+        CheckpointNotWritten,
+        CheckpointUnreadable,
+        PrecisionUnavailable,
+        StateMismatch,
+    )
 
     run = None
     try:
@@ -139,7 +157,7 @@ def _launched(
             params=resolution.config,
             if_changed="record" if wanted.changed else "refuse",
         )
-        again = _again(words, run)
+        again = _again(begin, words, run)
         with run:
             _describe(run, resolution, again)
             return main(resolution.config, run)
@@ -151,11 +169,11 @@ def _launched(
         sys.exit(130)  # what a shell gives for SIGINT
     except (
         *(TreadleError, TrackingError, UnitsError),
-        *(CheckpointNotWritten, CheckpointUnreadable, StateMismatch),
+        *(CheckpointNotWritten, CheckpointUnreadable, PrecisionUnavailable, StateMismatch),
     ) as error:
         text = str(error).replace("if_changed='record'", f"{_PREFIX}changed")
         _complain(program, text)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, InvalidTarget | InvalidName) else 1)
 
 
 def _describe(run: Run, resolution: Resolution[Any], again: str) -> None:
@@ -168,12 +186,19 @@ def _describe(run: Run, resolution: Resolution[Any], again: str) -> None:
     run.json("launch/environment", environment())
 
 
-def _again(words: Sequence[str], run: Run) -> str:
+def _started_as() -> list[str]:
+    """The words of the command line before its arguments: Python's options, and a script or `-m` and a module."""
+    count = len(sys.argv) - 1
+    if count and sys.orig_argv[-count:] != sys.argv[1:]:
+        return [sys.executable, sys.argv[0]]
+    return [sys.executable, *sys.orig_argv[1 : len(sys.orig_argv) - count]]
+
+
+def _again(begin: Sequence[str], words: Sequence[str], run: Run) -> str:
     """The command that goes on with the run, whatever was started beside it."""
-    script = sys.argv[0]
     plain = _without(words, ("uid", "resume"))
     own = [f"{_PREFIX}uid", run.uid, f"{_PREFIX}resume", "must"]
-    return shlex.join([sys.executable, script, *plain, *own])
+    return shlex.join([*begin, *plain, *own])
 
 
 def _divided(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -214,8 +239,15 @@ def _config_class(main: Callable[..., Any]) -> type[Any]:
         raise WrongArgument(
             f"{name} is called with a config and a run; write `def {name}(config: Config, run: Run)`"
         )
+    first = parameters[0]
+
+    class Annotated:
+        """The annotation of the config alone: what else has one may be known to a type checker only."""
+
+    if first.annotation is not first.empty:
+        Annotated.__annotations__ = {first.name: first.annotation}
     try:
-        cls = typing.get_type_hints(main).get(parameters[0].name)
+        cls = typing.get_type_hints(Annotated, getattr(main, "__globals__", {})).get(first.name)
     except NameError as error:
         raise WrongArgument(f"the annotation of {name} cannot be read ({error})") from error
     if not isinstance(cls, type):

@@ -1,10 +1,10 @@
 """What can be said to the demo: its whole configuration, as one frozen object."""
 
 from math import inf
-from typing import Any
 
-from attrs import Attribute, field, frozen, validators
+from attrs import field, frozen, validators
 
+from treadle.demo.lengths import STEADY, counted, one_length
 from treadle_config import link, linked, setting
 from treadle_units import Limit, parse
 
@@ -46,14 +46,7 @@ def scaled_lr(batch_size: int) -> float:
     return 1e-3 * batch_size / 32
 
 
-def counted(_: object, attribute: "Attribute[Any]", limit: Limit | None) -> None:
-    """Refuse a length in what is not counted here, such as tokens: it would never be reached."""
-    units = ["records", "batches", "steps", "epochs", "seconds"]
-    for goal in limit.alternatives if limit else ():
-        if goal.unit not in units:
-            raise ValueError(
-                f"{attribute.name} is in {goal.unit}, and the demo counts {', '.join(units)}"
-            )
+_LENGTHS = (*STEADY, "seconds")
 
 
 @frozen
@@ -64,19 +57,19 @@ class Config:
     optim: Optim = linked(Optim, lr=link(scaled_lr, "data.batch_size"))
     until: Limit = field(
         default=parse("10 epochs"),
-        validator=counted,
+        validator=counted(*_LENGTHS),
         metadata=setting(help='when to stop: "5 epochs", "400 steps", "2 epochs | 30 s"'),
     )
     validate: Limit | None = field(
         default=parse("1 epoch"),
-        validator=counted,
+        validator=[counted(*_LENGTHS), one_length],
         metadata=setting(
             help='how often to validate: "2 epochs", "10 s"; --no-validate: at the end'
         ),
     )
     log: Limit | None = field(
         default=parse("50 steps"),
-        validator=counted,
+        validator=[counted(*_LENGTHS), one_length],
         metadata=setting(help="how often to log; --no-log: only validations"),
     )
     track: tuple[str, ...] = field(

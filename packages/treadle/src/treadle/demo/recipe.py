@@ -1,8 +1,6 @@
 """What the demo trains, and what it records of it."""
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,17 +9,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from treadle.demo.config import Config
+from treadle.demo.device import choose_device
 from treadle.demo.digits import Digits, load_digits
 from treadle.demo.figure import misclassified
 from treadle.demo.network import network
-from treadle.errors import TreadleError
 from treadle.fitting import fit
 from treadle_loop import Engine, EpochResult, TensorLoader, supervised
 from treadle_tracking import Run
-
-
-class UnknownDevice(TreadleError):
-    """The device that was asked for is not here."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,43 +77,6 @@ def follow(recipe: Recipe, config: Config, run: Run) -> EpochResult:
         torch.save(weights, path)
         run.artifact(path)
     return result.validated.get("val") or engine.test_epoch(validation, verb="validated")
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one CPU thread: enough for a network of this size, and nothing for others to wait for.
-
-    Several threads wait for each other by spinning. Three demos side by side on two cores took 196 s that way, and
-    20 s on one thread each; alone, both take the same time.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-def choose_device(name: str | None) -> torch.device:
-    """Find the device of this name, or the fastest there is.
-
-    Raises:
-        UnknownDevice: There is none of this name here.
-    """
-    here = [
-        *(["cuda"] if torch.cuda.is_available() else []),
-        *(["mps"] if torch.backends.mps.is_available() else []),
-        "cpu",
-    ]
-    try:
-        device = torch.device(here[0] if name is None else name)
-        torch.zeros(1, device=device).item()
-    except (RuntimeError, AssertionError, NotImplementedError):
-        # torch's own message may be a page; what it comes to is this.
-        raise UnknownDevice(
-            f"--device {name!r}: not on this machine, which has {', '.join(here)}"
-        ) from None
-    return device
 
 
 def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
