@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 import treadle
 from treadle.errors import MissingExtra
@@ -47,7 +48,7 @@ def test_it_tells_each_pass(
     make_engine: MakeEngine, loader: TensorLoader, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With `progress` each pass and validation is a line with exact counts."""
-    pytest.importorskip("tqdm", reason="needs the extra treadle[progress]")
+    pytest.importorskip("rich", reason="needs the extra treadle[progress]")
     fit(make_engine(accumulate=4), loader, {"val": loader}, until="5 steps", progress=True)
     lines = [line.split(",")[0] for line in capsys.readouterr().out.splitlines()]
 
@@ -59,11 +60,11 @@ def test_it_tells_each_pass(
     ] == lines
 
 
-def test_a_bar_without_tqdm_is_an_error(
+def test_a_bar_without_rich_is_an_error(
     make_engine: MakeEngine, loader: TensorLoader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without tqdm, `progress=True` names the extra before anything is trained."""
-    monkeypatch.setitem(sys.modules, "tqdm", None)
+    """Without rich, `progress=True` names the extra before anything is trained."""
+    monkeypatch.setitem(sys.modules, "rich.console", None)
     engine = make_engine()
     with pytest.raises(MissingExtra) as caught:
         fit(engine, loader, until="1 step", progress=True)
@@ -77,7 +78,7 @@ def test_lines_that_nobody_reads_do_not_end_a_training(
     make_engine: MakeEngine, loader: TensorLoader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A pipe that is closed, or no stdout and stderr at all, leave the training as it is."""
-    pytest.importorskip("tqdm", reason="needs the extra treadle[progress]")
+    pytest.importorskip("rich", reason="needs the extra treadle[progress]")
 
     class Closed(io.StringIO):
         def write(self, _text: str) -> int:
@@ -91,6 +92,92 @@ def test_lines_that_nobody_reads_do_not_end_a_training(
     monkeypatch.undo()
 
     assert 39 == first.outcome.counts.steps == second.outcome.counts.steps
+
+
+PROGRAM = """
+import torch, treadle
+x = torch.randn(64, 2)
+loader = treadle.TensorLoader(x, x, batch_size=8)
+model = torch.nn.Linear(2, 2)
+step = treadle.supervised(torch.nn.functional.mse_loss)
+engine = treadle.Engine(model, step, torch.optim.SGD(model.parameters(), lr=0.1))
+treadle.fit(engine, loader, {"val": loader}, until="3 epochs", progress=True)
+print("over")
+"""
+
+
+@pytest.mark.slow
+def test_on_a_terminal_the_bar_is_drawn_and_gone_at_the_end() -> None:
+    """Lines stand whole above a bar that is written over itself; the last thing that is seen is the program's own."""
+    pytest.importorskip("rich", reason="needs the extra treadle[progress]")
+    import os
+    import pty
+
+    reading, writing = pty.openpty()
+    program = subprocess.Popen(
+        [sys.executable, "-c", f"import treadle.progress as p; p._REFRESH_SECONDS = 0\n{PROGRAM}"],
+        stdin=subprocess.DEVNULL,
+        stdout=writing,
+        stderr=writing,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+    )
+    os.close(writing)
+    shown = b""
+    while True:
+        try:
+            part = os.read(reading, 4096)
+        except OSError:  # nobody writes any more
+            break
+        if not part:
+            break
+        shown += part
+    os.close(reading)
+    text = shown.decode()
+
+    assert 0 == program.wait(60), text
+    assert "step 8" in text
+    assert "\x1b[2K" in text  # the line of the bar is taken away
+    lines = [line.rpartition("\x1b[2K")[2].strip() for line in text.splitlines()]
+    assert 3 == sum(
+        line.startswith("epoch ") and ": trained 64 records in 8 batches" in line for line in lines
+    )
+    assert "over" in lines[-1]
+
+
+def test_in_a_pipe_there_are_lines_alone() -> None:
+    """Nothing is written to stderr, and nothing that moves a cursor to stdout."""
+    pytest.importorskip("rich", reason="needs the extra treadle[progress]")
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False
+    )
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert 7 == len(done.stdout.splitlines())
+    assert "\x1b" not in done.stdout
+
+
+def test_the_bar_reads_nothing_from_the_device(
+    make_engine: MakeEngine, loader: TensorLoader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many values are read with the bar as without it: those of the results that are printed."""
+    pytest.importorskip("rich", reason="needs the extra treadle[progress]")
+    from rich.console import Console
+
+    reads = []
+    real = torch.Tensor.__float__
+    monkeypatch.setattr(torch.Tensor, "__float__", lambda tensor: reads.append(1) or real(tensor))
+    item = torch.Tensor.item
+    monkeypatch.setattr(torch.Tensor, "item", lambda tensor: reads.append(1) or item(tensor))
+    fit(make_engine(), loader, until="3 epochs", log=None)
+    without = len(reads)
+    reads.clear()
+    monkeypatch.setattr(Console, "is_terminal", True)
+    monkeypatch.setattr("treadle.progress._REFRESH_SECONDS", 0.0)
+    result = fit(make_engine(), loader, until="3 epochs", log=None, progress=True)
+    printed = 3  # a loss for each pass
+
+    assert 39 == result.outcome.counts.steps
+    assert without + printed >= len(reads)
 
 
 @pytest.mark.parametrize(

@@ -257,7 +257,7 @@ def test_a_training_killed_anywhere_goes_on_exactly(
     here: Path, monkeypatch: pytest.MonkeyPatch, short_text: None
 ) -> None:
     """Weights, metrics and texts are bitwise those of a training that nothing interrupted."""
-    pytest.importorskip("tqdm", reason="needs the extra treadle[progress]")
+    pytest.importorskip("rich", reason="needs the extra treadle[progress]")
     texts: dict[int, str] = {}
     log, text = Run.log, Run.text
 
@@ -312,7 +312,7 @@ def test_everything_follows_the_size_until_it_is_said() -> None:
 
 def test_tokens_are_a_length(short_text: None) -> None:
     """A training until 10k tokens ends with the step that reaches them, and its rate is lowest there."""
-    pytest.importorskip("tqdm", reason="needs the extra treadle[progress]")
+    pytest.importorskip("rich", reason="needs the extra treadle[progress]")
     recipe = prepare(load(Config, SMALL, {"until": "10k tokens", "batch_size": 64}))
     with start_run("tensorboard:runs", name="a") as run:
         follow(recipe, run)
@@ -342,7 +342,7 @@ def test_bad_input_is_one_message(
     case: str, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It names what was said, ends with code 2, and nothing is written."""
-    pytest.importorskip("tqdm", reason="needs the extra treadle[progress]")
+    pytest.importorskip("rich", reason="needs the extra treadle[progress]")
     arguments, named = WRONG[case]
     with pytest.raises(SystemExit) as caught:
         demo(arguments)
@@ -367,7 +367,7 @@ WORDS = {
 @pytest.mark.parametrize("case", WORDS)
 def test_a_word_says_which_demo(case: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Without one it is the digits, and one that there is not is a message with those that there are."""
-    pytest.importorskip("tqdm", reason="needs the extra treadle[progress]")
+    pytest.importorskip("rich", reason="needs the extra treadle[progress]")
     words, said = WORDS[case]
     with pytest.raises(SystemExit) as caught:
         main(words)
@@ -393,7 +393,7 @@ def test_without_the_bar_it_names_the_extra(
 
 def test_help_needs_no_torch() -> None:
     """The page is made from the config's class, and names the run's settings too."""
-    pytest.importorskip("tqdm", reason="needs the extra treadle[progress]")
+    pytest.importorskip("rich", reason="needs the extra treadle[progress]")
     code = (
         "import sys\n"
         "from treadle.cli import main\n"

@@ -68,7 +68,7 @@ def fit(
             the device.
 
     Raises:
-        MissingExtra: `progress` is asked for and tqdm is not installed.
+        MissingExtra: `progress` is asked for and rich is not installed.
     """
     batches_per_epoch = batches_per_epoch or length_of(loader)
     narrator = Narrator(batches_per_epoch) if progress else None

@@ -1,58 +1,60 @@
-"""What a training says of itself while it runs: a line for each result, and a bar on a terminal."""
+"""What a training says of itself while it runs: a line for each result, and a bar where somebody sees it."""
 
 import sys
+from importlib.util import find_spec
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from treadle.errors import MissingExtra
 from treadle.moments import Moment
 from treadle_units import Length, Limit, Progress, Seconds
 
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
 _REFRESH_SECONDS = 0.1
 
 
 class Narrator:
-    """Prints lines to stdout and draws a bar on stderr, if that is a terminal.
+    """Prints lines to stdout, and draws a bar on stderr if that is a terminal, or below the cell of a notebook.
+
+    It reads nothing from a device but the results that it prints, which are there by then.
 
     Args:
         batches_per_epoch: How many batches a pass has, if that is known.
 
     Raises:
-        MissingExtra: tqdm is not installed.
+        MissingExtra: rich is not installed.
     """
 
     def __init__(self, batches_per_epoch: int | None) -> None:
-        try:
-            from tqdm import tqdm
-        except ImportError:
-            raise MissingExtra("progress=True", "progress") from None
+        self._bar = _bar()
         self._batches_per_epoch = batches_per_epoch
-        self._bar = tqdm(
-            total=1.0,
-            bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}",
-            leave=False,
-            # tqdm looks at stderr, which a daemon may not have.
-            disable=True if sys.stderr is None else None,
-            miniters=0,
-        )
         self._next_refresh = 0.0
         self._is_heard = sys.stdout is not None
+        if self._bar is not None:
+            self._task = self._bar.add_task("", total=1.0)
+            self._bar.start()
 
     def tell(self, moment: Moment) -> None:
         """Say what this moment brought; between results it costs a look at the clock."""
         if self._is_heard and (moment.trained is not None or moment.validated):
             self._print(moment)
-        if self._bar.disable or monotonic() < self._next_refresh:
+        if self._bar is None or monotonic() < self._next_refresh:
             return
         self._next_refresh = monotonic() + _REFRESH_SECONDS
         progress = moment.schedule.progress
-        done = fraction_done(moment.schedule.until, progress, self._batches_per_epoch)
-        where = f"epoch {progress.epochs + 1}, step {progress.steps}"
-        self._bar.set_description_str(where, refresh=False)
-        self._bar.update(done - self._bar.n)
+        self._bar.update(
+            self._task,
+            completed=fraction_done(moment.schedule.until, progress, self._batches_per_epoch),
+            description=f"epoch {progress.epochs + 1}, step {progress.steps}",
+            refresh=True,
+        )
 
     def close(self) -> None:
         """Take the bar away; what was printed stays."""
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.stop()
 
     def _print(self, moment: Moment) -> None:
         progress = moment.schedule.progress
@@ -63,12 +65,48 @@ class Narrator:
             which = f" ({name})" if len(moment.validated) > 1 else ""
             lines.append(f"{where}: {result}{which}")
         try:
+            if self._bar is not None:
+                self._bar.stop()  # the terminal may be the same
             for line in lines:
-                self._bar.write(line, file=sys.stdout)
+                sys.stdout.write(f"{line}\n")
             sys.stdout.flush()
         except OSError:
             # Whoever read the lines has gone, or the disk is full. Neither is a reason to end a training.
             self._is_heard = False
+        if self._bar is not None:
+            self._bar.start()
+
+
+def _bar() -> "Bar | None":
+    """A bar that is drawn when it is told to, from no thread of its own; None where nobody would see it."""
+    try:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            TaskProgressColumn,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+        from rich.progress import Progress as Bar
+    except ImportError:
+        raise MissingExtra("progress=True", "progress") from None
+    if sys.stderr is None:  # as in a daemon
+        return None
+    console = Console(stderr=True)
+    is_seen = find_spec("ipywidgets") is not None if console.is_jupyter else console.is_terminal
+    if not is_seen or console.is_dumb_terminal:
+        return None
+    columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    return Bar(
+        TextColumn("{task.description}"),
+        *columns,
+        console=console,
+        auto_refresh=False,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
 
 
 def fraction_done(until: Limit, progress: Progress, batches_per_epoch: int | None) -> float:

@@ -38,7 +38,7 @@ def demo(arguments: Sequence[str], *layers: Mapping[str, Any]) -> None:
         arguments: The words of the command line.
         *layers: Values given in python, which the command line overrides.
     """
-    if not find_spec("tqdm"):
+    if not find_spec("rich"):
         sys.stderr.write(f"treadle demo text: {MissingExtra('the demo', 'demo')}\n")
         sys.exit(2)
     ended = launch(
