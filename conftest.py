@@ -1,16 +1,21 @@
-"""Every Python code block of the README files and the guides is a test, run in a directory of its own."""
+"""Every code block of the README files and the guides in Python, or for `sh`, is a test, run in a directory of its own."""
 
 import os
+import re
 import signal
+import subprocess
+import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
-from sybil import Sybil
+from sybil import Document, Example, Region, Sybil
 from sybil.integration.pytest import SybilItem
-from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
+from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
 
 # How long an example takes says something of the machine, not of the code. In CI Hypothesis has a profile of its own,
 # which also tries the same examples every time.
@@ -36,20 +41,54 @@ def leave(namespace: dict[str, Any]) -> None:
     namespace["_scratch"].cleanup()
 
 
+def written(document: Document) -> Iterator[Region]:
+    """Blocks that are files: `python title="train.py"`."""
+    title = re.compile(r'(?P<language>\w+) title="(?P<title>[^"]+)"$\n', re.MULTILINE)
+    for region in RawFencedCodeBlockLexer(title)(document):
+        region.parsed = region.lexemes["source"]
+        region.evaluator = write
+        yield region
+
+
+def write(example: Example) -> None:
+    Path(example.region.lexemes["title"]).write_text(example.parsed)
+
+
+def run_in_shell(example: Example) -> None:
+    """Run what a reader would type; what it says is only shown where it fails."""
+    here = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(  # noqa: S603  # our own documents
+        ["bash", "-e", "-c", example.parsed],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PATH": here},
+    )
+    assert done.returncode == 0, f"{example.parsed}\n{done.stdout}{done.stderr}"
+
+
 pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser(), SkipParser()],
+    parsers=[
+        PythonCodeBlockParser(),
+        CodeBlockParser("sh", run_in_shell),
+        written,
+        SkipParser(),
+    ],
     patterns=["README.md", "docs/*.md"],
     setup=enter,
     teardown=leave,
 ).pytest()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep each document together and in its order, whatever the seed: its blocks read on from each other."""
     documents: dict[Path, list[pytest.Item]] = {}
     for item in items:
         if isinstance(item, SybilItem):
             documents.setdefault(item.path, []).append(item)
+            if item.path.name == "tutorial.md":
+                item.add_marker(pytest.mark.slow)  # a dozen programs, each of which imports torch
     blocks = [
         block
         for document in documents.values()
