@@ -206,6 +206,9 @@ def test_lightning_is_read_without_its_file(copied):
         "{a: 1",
         "\0",
         "- a list",
+        "a: !!bool maybe",
+        "a: !!int ''",
+        "a: !!timestamp today",
     ],
 )
 def test_a_file_of_parameters_that_is_none_says_nothing(copied, text, tmp_path, monkeypatch):
@@ -218,6 +221,16 @@ def test_a_file_of_parameters_that_is_none_says_nothing(copied, text, tmp_path, 
 
     assert 16.0 == run.params["batch"]
     assert not Path("stolen").exists()
+
+
+def test_an_integer_of_more_digits_than_python_writes_is_its_text(copied):
+    """A hexadecimal integer may be longer than any decimal one that Python reads and writes."""
+    pytest.importorskip("yaml", reason="needs PyYAML, which whoever has Lightning has")
+    directory = copied("lightning")["version_0"].directory
+    (directory / "hparams.yaml").write_text(f"mask: 0x{'f' * 5000}\n")
+    run = only(directory.parent)
+
+    assert f"0x{'f' * 5000}" == run.params["mask"]
 
 
 def test_keras_is_read(written):

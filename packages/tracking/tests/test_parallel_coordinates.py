@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from treadle_tracking.comparing.sameness import differ
 from treadle_tracking.errors import InvalidChoice, InvalidMapping
 from treadle_tracking.missing import MISSING
 from treadle_tracking.plots import (
@@ -21,7 +22,7 @@ from treadle_tracking.plots import (
     UnknownAxis,
     parallel_coordinates,
 )
-from treadle_tracking.plots.columns import Categories, Numbers, column, natural, varies
+from treadle_tracking.plots.columns import Categories, Numbers, column, natural
 from treadle_tracking.reading import RunRecord
 
 
@@ -357,13 +358,15 @@ def test_the_natural_order_is_an_order(texts):
         ([2**60, 2**60 + 1], True),
         ([0.0, -0.0], False),
         ([[1], [1]], False),
+        ([[1], [1.0]], False),
+        ([[1], [True]], True),
         ([None, MISSING], True),
         (["a", "a"], False),
     ],
 )
 def test_what_varies_is_exact(values, expected):
     """Numbers are compared as numbers, exactly; a value differs from none, and a boolean from a number."""
-    assert expected == varies(values)
+    assert expected == differ(values)
 
 
 @pytest.mark.parametrize(

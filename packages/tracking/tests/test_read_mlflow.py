@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -765,6 +766,28 @@ def test_what_can_be_pushed_down_is(searched):
         asked("metric", "m", "=", 1e-05),
         asked("attribute", "experiment", "=", "theirs"),
     )
+
+
+def test_a_run_without_a_name_is_found_by_what_it_is_called(client, experiment, database):
+    """MLflow 1 has made runs without a name; a search finds them by their id, which stands for it."""
+    identity = client.create_run(experiment).info.run_id
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE runs SET name = NULL")
+        connection.execute("DELETE FROM tags")
+
+    for wanted in (f"name = '{identity}'", f"name like '{identity[:4]}%'", "name like '%'"):
+        assert [identity] == [run.name for run in opened(database).search(wanted)]
+
+
+def test_a_store_is_asked_for_no_more_than_it_can_join(searched):
+    """Of a hundred conditions some are left to whoever asked: sqlite joins 64 tables at most."""
+    reader, everything = searched
+    wanted = [run for run in everything if run.metrics.get("m", 0) > 0]
+    conditions = [
+        Condition(kind="metric", name="m", operator=">", value=-number / 2) for number in range(100)
+    ]
+
+    assert {run.identity for run in wanted} <= {run.identity for run in reader.runs(conditions)}
 
 
 def test_importing_the_reader_loads_no_mlflow():

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from attrs import evolve, field, frozen
 
+from treadle_tracking.comparing.sameness import differ
 from treadle_tracking.entries import ParamValue
 from treadle_tracking.errors import InvalidChoice, InvalidMapping, seen
 from treadle_tracking.missing import MISSING
@@ -17,7 +18,6 @@ from treadle_tracking.plots.columns import (
     Scale,
     column,
     natural,
-    varies,
 )
 from treadle_tracking.plots.errors import (
     AmbiguousAxis,
@@ -165,9 +165,16 @@ def _listed(
         taken = [*also, *left[: max(0, MOST_METRICS - len(also))]]
         return sorted(taken, key=lambda key: ranked.index(key) if key in ranked else len(ranked))
     cells = table.cells[kind]
-    # Where nothing tells the runs apart, as in a single one, everything is shown rather than nothing.
-    varying = [name for name, values in cells.items() if varies(values)] or list(cells)
+    varying = _varying(cells)
     return [(kind, name) for name in cells if name in varying or (kind, name) in also]
+
+
+def _varying(cells: Mapping[str, Sequence[Cell]]) -> Mapping[str, None]:
+    """The names of what is not the same in all runs."""
+    # Where nothing tells the runs apart, as in a single one, everything is shown rather than nothing.
+    return dict.fromkeys(name for name, values in cells.items() if differ(values)) or dict.fromkeys(
+        cells
+    )
 
 
 def ranked_metrics(cells: Mapping[str, Sequence[Cell]]) -> list[str]:
@@ -178,7 +185,7 @@ def ranked_metrics(cells: Mapping[str, Sequence[Cell]]) -> list[str]:
         missing = sum(value is MISSING for value in cells[name])
         return not name.startswith("best/"), not held_out, missing
 
-    varying = [name for name, values in cells.items() if varies(values)] or list(cells)
+    varying = _varying(cells)
     return sorted((name for name in varying if f"best/{name}" not in varying), key=rank)
 
 

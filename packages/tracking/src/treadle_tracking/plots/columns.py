@@ -20,7 +20,6 @@ __all__ = [
     "Scale",
     "column",
     "natural",
-    "varies",
 ]
 
 Scale: TypeAlias = Literal["linear", "log", "quantile"]
@@ -85,17 +84,6 @@ def column(values: Sequence[Cell]) -> Column:
     there = [value for value in values if value is not MISSING and value is not None]
     numbers = sum(_is_number(value) for value in there)
     return _numbers(values) if 2 * numbers > len(there) else _categories(values)
-
-
-def varies(values: Sequence[Cell]) -> bool:
-    """Whether not all are the same; 1 and 1.0 are, 1 and True are not."""
-    return len({_identity(value) for value in values}) > 1
-
-
-def _identity(value: Cell) -> tuple[str, Any]:
-    if isinstance(value, int | float) and not isinstance(value, bool) and not isnan(value):
-        return "number", value
-    return type(value).__name__, repr(value)
 
 
 def _is_number(value: Any) -> bool:

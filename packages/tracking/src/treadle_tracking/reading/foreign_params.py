@@ -19,6 +19,7 @@ __all__ = [
 _LARGEST = 1_000_000  # bytes of such a file
 _MOST = 100_000  # values in it, each counted wherever another one refers to it
 _DEEPEST = 100
+_LONGEST = 10_000  # bits of an integer: a hexadecimal one can be longer than Python writes in decimal digits
 
 
 class _TooMuch(Exception):
@@ -76,7 +77,7 @@ def hparams_in(path: Path) -> dict[str, ParamValue]:
         text = path.read_bytes()
         found = yaml.load(text, Loader)  # noqa: S506 (a safe one, with nothing added that makes objects)
         params = _Plain().plain(found, 0)
-    except (OSError, yaml.YAMLError, ValueError, TypeError, RecursionError, _TooMuch):
+    except Exception:  # noqa: BLE001 (whatever a loader makes of it: `!!bool no-bool` is a KeyError)
         return {}
     return params if isinstance(params, dict) else {}
 
@@ -89,6 +90,8 @@ class _Plain:
         self._count += 1
         if self._count > _MOST or depth > _DEEPEST:
             raise _TooMuch
+        if isinstance(value, int) and value.bit_length() > _LONGEST:
+            return hex(value)
         if value is None or isinstance(value, bool | int | float | str):
             return value
         if isinstance(value, Mapping):

@@ -12,6 +12,7 @@ follows is known of MLflow 3.17 and its sqlite store:
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from math import ceil, floor, isfinite
 from sys import float_info
 
@@ -25,10 +26,13 @@ from treadle_tracking.reading.condition import Condition
 __all__ = ["Pushed", "named_experiments", "pushed"]
 
 _PLAIN = re.compile(r"[\w ./:%+\-]+")
+# What a run without a name is called here, as MLflow 1 has made them: its id.
+_IDENTITY, _BEGINS_IDENTITY = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9a-f]{0,32}")
 _ENDED = {"FINISHED", "FAILED", "KILLED"}
 _LARGEST_TIME = 2**62  # milliseconds
 _PREFIX = 100  # characters of a name that are kept where it had to be cut
 _COMPARED = {"=", "<", "<=", ">", ">="}
+_MOST = 32  # conditions: each is a join there, of which sqlite makes 64, and MySQL 61
 
 
 @frozen
@@ -56,11 +60,11 @@ def pushed(conditions: Iterable[Condition]) -> Pushed:
         return Pushed((_all(always),))
     # The last of a run that went back may be of what was abandoned: those runs are asked for whatever they have.
     rewound = f"tags.`{ATTEMPTS_TAG}` IS NOT NULL"
-    return Pushed((_all([*always, *latest]), _all([*always, rewound])))
+    return Pushed((_all([*always, *latest]), _all([rewound, *always])))
 
 
 def _all(filters: Sequence[str]) -> str:
-    return " AND ".join(dict.fromkeys(filters))
+    return " AND ".join(islice(dict.fromkeys(filters), _MOST))
 
 
 def named_experiments(
@@ -113,13 +117,14 @@ def _time(name: str, operator: str, value: float) -> list[str]:
 
 
 def _name(operator: str, value: str) -> list[str]:
-    if operator == "=" and len(value) < _PREFIX:
+    if operator == "=" and len(value) < _PREFIX and _IDENTITY.fullmatch(value) is None:
         return _text("attributes.run_name", operator, value)
     if operator == "like":
         # Of a name that had to be cut, the beginning is there.
         beginning = re.match(r"[^%_]*", value)
         kept = beginning.group()[:_PREFIX] if beginning else ""
-        return _text("attributes.run_name", operator, f"{kept}%") if kept else []
+        could_be_identity = _BEGINS_IDENTITY.fullmatch(kept) is not None
+        return [] if could_be_identity else _text("attributes.run_name", operator, f"{kept}%")
     return []
 
 
