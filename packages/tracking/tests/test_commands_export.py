@@ -145,13 +145,35 @@ def test_parquet_keeps_the_types(five_runs, tmp_path):
     runs = pd.read_parquet("runs.parquet")
     frame = open_runs("tensorboard:runs").dataframe()
     typed = [name for name in frame if frame[name].dtype != object]
-    assert {name: frame[name].dtype for name in typed} == {
-        name: frame[name].dtype for name in typed
-    }
+    assert [str(frame[name].dtype) for name in typed] == [str(runs[name].dtype) for name in typed]
     assert list(frame.columns) == list(runs.columns)
     assert {"256", "16", '"wide"'} == set(runs["params.width"].dropna())
     assert ["[0.9, 0.99]"] == list(runs["params.betas"].dropna())
     assert 20 == len(pd.read_parquet("points.parquet"))
+
+
+def test_what_json_and_utf_8_have_no_words_for_is_written_as_it_is_elsewhere(tmp_path, monkeypatch):
+    """A NaN in a list is an object, in CSV and Parquet alike, and a half of a surrogate pair its escape."""
+    pd = pytest.importorskip("pandas", reason="needs the extra treadle-tracking[frames]")
+    pytest.importorskip("pyarrow", reason="needs the extra treadle-tracking[frames]")
+    monkeypatch.chdir(tmp_path)
+    params = {"list": [float("nan"), 1], "half": "\ud800", "\udc80": 1}
+    start_run("tensorboard:runs", params=params).close()
+
+    assert 0 == main(["export", "runs", "--out", "runs.csv"])
+    assert 0 == main(["export", "runs", "--out", "runs.parquet"])
+
+    with Path("runs.csv").open(encoding="utf-8", newline="") as file:
+        header, row = csv.reader(file)
+    expected = {
+        "params.list": '[{"$float": "nan"}, 1]',
+        "params.half": "\\ud800",
+        "params.\\udc80": "1",
+    }
+    written = dict(zip(header, row, strict=True))
+    [read] = pd.read_parquet("runs.parquet").to_dict("records")
+    assert expected == {name: written[name] for name in expected}
+    assert expected == {name: str(read[name]) for name in expected}
 
 
 def test_a_file_that_is_there_stays_as_it_is(five_runs, tmp_path, capsys):

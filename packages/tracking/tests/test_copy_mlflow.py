@@ -148,6 +148,8 @@ def foreign(target):
     client.log_param(identity, "lr", "0.1")
     client.set_tag(identity, "kind", "theirs")
     client.set_tag(identity, "mlflow.note.content", "good")
+    client.set_tag(identity, "mlflow.user", "somebody")
+    client.set_tag(identity, "mlflow.source.git.commit", "c0ffee")
     client.log_metric(identity, "loss", 0.5, timestamp=1_700_000_001_000, step=1)
     client.log_metric(identity, "loss", float("inf"), timestamp=1_700_000_002_000, step=2)
     client.log_metric(identity, "early", 1.0, timestamp=1, step=0)

@@ -325,7 +325,7 @@ def test_exact_parameters_that_are_damaged_are_read_as_far_as_they_can(send, cli
 
 
 def test_a_run_of_others_is_read_as_mlflow_has_it(client, experiment, database):
-    """Its uid is MLflow's, its parameters are texts by flat names, and what MLflow notes of it is no tag of its own."""
+    """Its uid is MLflow's, its parameters are texts by flat names, and what MLflow notes of it is among its tags."""
     parent = client.create_run(experiment, start_time=4000, run_name="parent")
     child = client.create_run(
         experiment,
@@ -372,7 +372,12 @@ def test_a_run_of_others_is_read_as_mlflow_has_it(client, experiment, database):
     texts = {"optim.lr": "0.001", "a_x0040_": "True", "zip": "012", "k": "x" * 300}
     assert texts == second.params
     assert {**texts, "optim.lr": 0.001, "a_x0040_": True} == typed.params
-    assert {"mlflow.note.content": "a note", "mine": "1"} == second.tags
+    assert {
+        "mlflow.source.name": "train.py",
+        "mlflow.user": "ann",
+        "mlflow.note.content": "a note",
+        "mine": "1",
+    } == second.tags
     assert ["loss"] == list(second.metrics)
     assert [(0, 6000, 1.0), (0, 6000, 2.0)] == list(second.points("loss"))[:2]
     assert second.url is None

@@ -1,3 +1,4 @@
+import json
 import os
 
 import pytest
@@ -12,6 +13,8 @@ from treadle_tracking.errors import (
     UnknownRun,
 )
 from treadle_tracking.log import attempt_path
+from treadle_tracking.reading import UnknownArtifact
+from treadle_tracking.reading.directories import DirectoryReader
 
 
 @pytest.fixture
@@ -196,3 +199,47 @@ def test_a_run_is_in_the_runs_by_name_by_uid_and_itself(root):
     assert [True, True, True, False, False] == [
         what in runs for what in ("a", "u", runs["a"], "b", 0)
     ]
+
+
+def test_a_run_is_in_the_runs_by_what_it_is_called_there(root):
+    """What finds a run is in the runs; a truth value is no number; a record is a key."""
+    start_run("tensorboard:runs", name="a", uid="u").close()
+    runs = open_runs("tensorboard:runs")
+    with pytest.raises(InvalidName):
+        runs[True]
+
+    assert runs["a"].identity in runs
+    assert runs[runs["a"].identity] is runs["a"]
+    assert {runs["a"]: 1} == {open_runs("tensorboard:runs")["a"]: 1}
+
+
+def test_an_artifact_is_downloaded_as_a_whole(root, tmp_path):
+    """It is put below a folder under its own path, in the place of what was there; one that is unknown is an error."""
+    with start_run("tensorboard:runs") as run:
+        run.json("a/b", [1])
+    (read,) = open_runs("tensorboard:runs")
+    there = tmp_path / "there" / "a" / "b.json"
+    there.parent.mkdir(parents=True)
+    there.write_text("old")
+    file = read.download("a/b.json", tmp_path / "there")
+    with pytest.raises(UnknownArtifact):
+        read.download("b.json", tmp_path / "there")
+
+    assert there == file
+    assert [1] == json.loads(file.read_text())
+    assert [file] == [path for path in (tmp_path / "there").rglob("*") if path.is_file()]
+
+
+def test_runs_are_listed_once_for_many_searches(root, monkeypatch):
+    """What was read for one search of a directory is kept for the next."""
+    for name in "ab":
+        start_run("tensorboard:runs", name=name, params={"n": name, "none": {}}).close()
+    looks = []
+    real = DirectoryReader.runs
+    monkeypatch.setattr(DirectoryReader, "runs", lambda self, *_: looks.append(1) or real(self))
+    runs = open_runs("tensorboard:runs")
+    found = [[run.name for run in runs.search(f"name = '{name}'")] for name in "abc"]
+
+    assert [["a"], ["b"], []] == found
+    assert ["a", "b"] == [run.name for run in runs.search("params.none is not null")]
+    assert [1] == looks

@@ -1,7 +1,7 @@
 """Runs as JSON, exactly."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from treadle_tracking import exact_json
@@ -10,7 +10,7 @@ from treadle_tracking.entries import ParamValue
 from treadle_tracking.errors import AmbiguousRun
 from treadle_tracking.reading.record import RunRecord
 
-__all__ = ["as_json", "dumps", "params_json"]
+__all__ = ["as_json", "dumps", "params_json", "plain"]
 
 
 def as_json(runs: Iterable[RunRecord], *, contents: bool = False) -> list[dict[str, Any]]:
@@ -30,7 +30,7 @@ def as_json(runs: Iterable[RunRecord], *, contents: bool = False) -> list[dict[s
     Raises:
         TrackingError: a place cannot be reached.
     """
-    return [_plain({**_fields(run), **(_contents(run) if contents else {})}) for run in runs]
+    return [plain({**_fields(run), **(_contents(run) if contents else {})}) for run in runs]
 
 
 def params_json(runs: Iterable[RunRecord]) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def params_json(runs: Iterable[RunRecord]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     first: dict[str, RunRecord] = {}
     for run in runs:
-        params = _plain(dict(run.params))
+        params = plain(dict(run.params))
         if found.setdefault(run.uid, params) != params:
             both = first[run.uid], run
             raise AmbiguousRun(run.uid, [one.directory or one.identity for one in both])
@@ -51,7 +51,7 @@ def params_json(runs: Iterable[RunRecord]) -> dict[str, Any]:
 
 
 def dumps(value: Any, *, indent: int | None = None) -> str:
-    """The text of what `as_json` and `params_json` give: JSON that UTF-8 can write.
+    """The text of what `as_json`, `params_json` and `plain` give: JSON that UTF-8 can write.
 
     Args:
         value: What they have given.
@@ -62,9 +62,10 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _plain(values: dict[str, ParamValue]) -> dict[str, Any]:
-    plain: dict[str, Any] = json.loads(exact_json.dumps(values))
-    return plain
+def plain(values: Mapping[str, ParamValue]) -> dict[str, Any]:
+    """Values by name in what JSON has words for: NaN is `{"$float": "nan"}`."""
+    found: dict[str, Any] = json.loads(exact_json.dumps(values))
+    return found
 
 
 def _fields(run: RunRecord) -> dict[str, ParamValue]:

@@ -82,7 +82,7 @@ def _run(base: Runs, text: str) -> RunRecord:
 
 
 def _as_json(comparison: "Comparison") -> dict[str, Any]:
-    from treadle_tracking.commands.records import plain
+    from treadle_tracking.exporting import plain
 
     labels = comparison.labels
     return {

@@ -1,11 +1,11 @@
 """Runs and their histories as comma-separated values, which say what is a text and what a number."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from treadle_tracking.attributes import ATTRIBUTES, attributes
 from treadle_tracking.commands.answer import instant
 from treadle_tracking.entries import ParamValue
+from treadle_tracking.exporting import dumps, plain
 from treadle_tracking.leaves import leaves
 from treadle_tracking.reading import RunRecord
 
@@ -22,7 +22,7 @@ def _cell(value: ParamValue) -> str:
         return ""
     if isinstance(value, bool | int | float):
         return repr(value)
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else dumps(plain({"": value})[""])
     return '"' + text.replace('"', '""') + '"'
 
 

@@ -10,9 +10,9 @@ from treadle_tracking.commands.opening import add_target, opened, say_damage, sa
 from treadle_tracking.commands.records import runs_json
 from treadle_tracking.doctor.finding import counted
 from treadle_tracking.errors import suggestion
+from treadle_tracking.leaves import leaves
 from treadle_tracking.masking import masked
 from treadle_tracking.notices import say
-from treadle_tracking.params import flatten
 from treadle_tracking.progress import Progress
 from treadle_tracking.reading import RunRecord, Runs
 from treadle_tracking.terminal import columns, visible
@@ -170,7 +170,7 @@ def _say_unknown_order(order_by: Sequence[str] | None, runs: Iterable[RunRecord]
 def _say_unknown(names: Iterable[tuple[str, str]], runs: Iterable[RunRecord]) -> None:
     known: dict[str, dict[str, None]] = {"param": {}, "tag": {}, "metric": {}}
     for run in runs:
-        known["param"] |= dict.fromkeys(flatten(run.params))
+        known["param"] |= dict.fromkeys(leaves(run.params))
         known["tag"] |= dict.fromkeys(run.tags)
         known["metric"] |= dict.fromkeys(run.metrics)
     for kind, name in sorted(set(names)):

@@ -1,11 +1,11 @@
 """A DataFrame as a Parquet file."""
 
-import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from treadle_tracking.errors import MissingExtra
+from treadle_tracking.exporting import dumps, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,8 +29,17 @@ def write_parquet(frame: "pd.DataFrame", path: Path) -> None:
         if frame[name].dtype == object:
             texts = [None if value is pd.NA else _as_json(value) for value in frame[name]]
             frame[name] = pd.array(texts, dtype="string")
+        elif frame[name].dtype == "string":
+            texts = [None if value is pd.NA else _writable(value) for value in frame[name]]
+            frame[name] = pd.array(texts, dtype="string")
+    frame.columns = [_writable(name) for name in frame.columns]
     frame.to_parquet(path, engine="pyarrow", index=False)
 
 
 def _as_json(value: Any) -> str:
-    return json.dumps(value)
+    return dumps(plain({"": value})[""])
+
+
+def _writable(text: str) -> str:
+    """A text that UTF-8 has: a half of a surrogate pair is its escape."""
+    return text.encode("utf-8", "backslashreplace").decode()

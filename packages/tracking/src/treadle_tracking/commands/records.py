@@ -1,23 +1,15 @@
 """Runs as `--json` has them."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from textwrap import indent
 from typing import Any
 
 from treadle_tracking.commands.answer import as_json as as_json_text
 from treadle_tracking.commands.answer import instant
-from treadle_tracking.exact_json import dumps
-from treadle_tracking.exporting import as_json
+from treadle_tracking.exporting import as_json, plain
 from treadle_tracking.reading import RunRecord
 
-__all__ = ["plain", "run_json", "runs_json", "runs_json_lines"]
-
-
-def plain(values: dict[str, Any]) -> dict[str, Any]:
-    """Parameters, or other values like them, in what JSON has words for: NaN is `{"$float": "nan"}`."""
-    found: dict[str, Any] = json.loads(dumps(values))
-    return found
+__all__ = ["run_json", "runs_json", "runs_json_lines"]
 
 
 def runs_json(runs: Sequence[RunRecord], *, contents: bool = False) -> list[dict[str, Any]]:

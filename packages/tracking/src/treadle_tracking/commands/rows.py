@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from treadle_tracking.commands import shown, table
 from treadle_tracking.commands.which import short_uids
-from treadle_tracking.params import flatten
+from treadle_tracking.leaves import leaves
 from treadle_tracking.reading import RunRecord
 from treadle_tracking.searching.fields import Extremes, Field, ranged, reader, subject
 
@@ -164,7 +164,7 @@ def _ambiguous(fields: Sequence[Field], runs: Sequence[RunRecord]) -> set[str]:
     kinds: dict[str, set[str]] = {name: set() for name in names}
     for run in runs if names else ():
         for kind, there in (
-            ("param", flatten(run.params)),
+            ("param", leaves(run.params)),
             ("tag", run.tags),
             ("metric", run.metrics),
         ):

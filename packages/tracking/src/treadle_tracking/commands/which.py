@@ -92,12 +92,12 @@ def _several(text: str, found: Sequence[RunRecord]) -> WrongCall:
     lines = list(table.lines(columns, rows[:_MOST_SHOWN], None))[1:]
     more = [f"and {len(rows) - _MOST_SHOWN:,} more"] if len(rows) > _MOST_SHOWN else []
     listed = "".join(f"\n    {line}" for line in [*lines, *more])
-    if len({run.uid for run in found}) == 1:
-        return WrongCall(
-            f"{len(found):,} runs have the uid {text!r}, as copies of one directory have. Name one by its place, in "
-            f"the last column:{listed}"
-        )
     begins = all(run.uid.startswith(text) for run in found)
+    if len({run.uid for run in found}) == 1:
+        called = f"runs {'have the uid' if begins else 'are called'} {text!r}, as copies of one directory"
+        return WrongCall(
+            f"{len(found):,} {called} {'have' if begins else 'are'}. Name one by its place, in the last column:{listed}"
+        )
     called = (
         f"the uids of {len(found):,} runs begin with"
         if begins

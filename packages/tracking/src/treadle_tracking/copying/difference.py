@@ -9,8 +9,8 @@ from attrs import define, field
 from treadle_tracking.clock import milliseconds
 from treadle_tracking.copying.files import safe_path
 from treadle_tracking.entries import Entry, Histogram, Image, Table, Text
+from treadle_tracking.leaves import leaves
 from treadle_tracking.mirrors.parameters import shown
-from treadle_tracking.params import flatten
 from treadle_tracking.reading.points import Points
 from treadle_tracking.reading.record import Contents, RunRecord
 
@@ -116,8 +116,8 @@ def _point(point: tuple[int, int, float]) -> tuple[object, ...]:
 
 
 def _compare_texts(run: RunRecord, there: RunRecord, found: Difference, *, is_newer: bool) -> None:
-    theirs = flatten(there.params)
-    for name, value in flatten(run.params).items():
+    theirs = leaves(there.params)
+    for name, value in leaves(run.params).items():
         if name not in theirs:
             found.lacking.append(f"the parameter {name!r}")
         # A place where parameters are texts may not know of what type they were.

@@ -53,6 +53,8 @@ class DirectoryReader:
         self._root = root
         self._foreign: dict[str, ForeignRun] = {}  # by identity
 
+    narrows = False  # all that can be left out was read by then
+
     def runs(self, conditions: Sequence[Condition] = ()) -> Iterator[RunRecord]:  # noqa: ARG002
         """As `Reader` says."""
         listing = Listing(self._root)

@@ -175,9 +175,14 @@ class MLflowReader:
 
     def entries(self, run: RunRecord) -> Iterator[Entry]:
         """As `Reader` says."""
-        stored = self._translated(run).stored
+        translated = self._translated(run)
         histories = {name: points for _, name, points in self.histories([run])}
-        return log_of(run, histories, self._files(run), lambda path: self._content(stored, path))
+        return log_of(
+            run,
+            histories,
+            self._files(run),
+            lambda path: self._content(translated.stored, path),
+        )
 
     def download(self, run: RunRecord, path: str, file: Path) -> None:
         """As `Reader` says."""

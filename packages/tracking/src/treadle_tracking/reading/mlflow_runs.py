@@ -28,32 +28,8 @@ _NAME = "mlflow.runName"
 _OURS = "treadle."
 # What MLflow sets by itself in a run that this package has sent; any other tag there is the user's.
 _SET_BY_THE_MIRROR = {_NAME, SLIDER_TAG, TABLES_TAG}
-# What MLflow's client and pages set by themselves in any run (`mlflow.utils.mlflow_tags`). `mlflow.note.content`, which
-# is a user's description of it, is none of them.
-_BOOKKEEPING = {
-    *_SET_BY_THE_MIRROR,
-    "mlflow.autologging",
-    "mlflow.artifactLocation",
-    "mlflow.customView.view",
-    "mlflow.log-model.history",
-    "mlflow.modelVersions",
-    "mlflow.runSourceType",
-    "mlflow.runType",
-    "mlflow.user",
-    PARENT_TAG,
-}
-_BOOKKEEPING_BEGINS = (
-    "mlflow.databricks.",
-    "mlflow.docker.",
-    "mlflow.experiment.",
-    "mlflow.genaiEvaluate.",
-    "mlflow.issueDetection.",
-    "mlflow.latestOnlineScoring.",
-    "mlflow.model.",
-    "mlflow.project.",
-    "mlflow.source.",
-    "mlflow.trace.",
-)
+# What would be wrong of a run anywhere else.
+_ONLY_THERE = {*_SET_BY_THE_MIRROR, PARENT_TAG, "mlflow.artifactLocation"}
 _ENDS: Mapping[str, Literal["FINISHED", "FAILED", "KILLED"]] = {
     "FINISHED": "FINISHED",
     "FAILED": "FAILED",
@@ -127,7 +103,7 @@ class Translated:
 
     @property
     def tags(self) -> dict[str, str]:
-        """Those of the user's own."""
+        """Those of the user's own, and what MLflow has noted of a run of others, such as who has written it."""
         tags = self.stored.tags
         if self.ours:
             return {
@@ -135,11 +111,7 @@ class Translated:
                 for key, text in tags.items()
                 if not key.startswith(_OURS) and key not in _SET_BY_THE_MIRROR
             }
-        return {
-            key: text
-            for key, text in tags.items()
-            if key not in _BOOKKEEPING and not key.startswith(_BOOKKEEPING_BEGINS)
-        }
+        return {key: text for key, text in tags.items() if key not in _ONLY_THERE}
 
     def exact_params(self) -> dict[str, ParamValue] | None:
         """Parameters with their types; None where they should be in the tags, and are not whole."""

@@ -12,7 +12,8 @@ __all__ = ["open_runs"]
 def open_runs(target: str, *, infer_types: bool = False) -> Runs:
     """The runs of one place: `open_runs("tensorboard:runs")`, `open_runs("mlflow:http://HOST:5000")`.
 
-    Nothing is changed there: a directory or a database that does not exist is not made.
+    Nothing is changed there, but that a directory with several megabytes of logs is given an index, which is only a cache.
+    A directory or a database that does not exist is not made.
 
     Args:
         target: `tensorboard:DIR` is a run directory or one that runs are below; `mlflow:URI` an MLflow server or

@@ -21,6 +21,7 @@ class Reader(Protocol):
 
     Attributes:
         target: The whole target that names the place, scheme and all, absolute, without secrets.
+        narrows: May be left out, and be False where `runs` leaves nothing out: then it is asked for all of them once.
     """
 
     target: str

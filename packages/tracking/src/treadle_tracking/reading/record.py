@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from attrs import field, frozen
 
+from treadle_tracking.directory import artifact_path
 from treadle_tracking.entries import ParamValue, RunStatus
 from treadle_tracking.errors import UnknownMetric
 from treadle_tracking.reading.points import Points
@@ -59,6 +61,9 @@ class RunRecord:
     )  # None where they must be asked for
     reader: "Reader" = field(repr=False, eq=False)
 
+    def __hash__(self) -> int:
+        return hash((self.target, self.identity))
+
     def history(self, name: str) -> tuple[tuple[int, float], ...]:
         """Every value of a metric as (step, value), exact, by step and then by time.
 
@@ -73,6 +78,29 @@ class RunRecord:
         for _, _, points in self.reader.histories([self], [name]):
             return points
         raise UnknownMetric(name, self.name, self.metrics)
+
+    def download(self, path: str, to: str | Path = ".") -> Path:
+        """Copy one of its artifacts: `run.download("model.pt", "weights")`.
+
+        Args:
+            path: The artifact, as `artifacts` has it.
+            to: The folder that it is put into, below which the folders of its path are made.
+
+        Returns:
+            The file. One that was there is replaced, as a whole.
+
+        Raises:
+            UnknownArtifact: the run has none of this path.
+            TrackingError: the place cannot be reached, or no longer has it.
+            OSError: the file cannot be written.
+        """
+        file = Path(to, artifact_path(path))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=file.parent, prefix=".download-") as folder:
+            whole = Path(folder, "whole")
+            self.reader.download(self, path, whole)
+            whole.replace(file)
+        return file
 
     @property
     def contents(self) -> Contents:

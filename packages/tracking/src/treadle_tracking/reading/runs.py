@@ -51,9 +51,9 @@ class Runs:
         return f"<Runs of {self.target}: {how_many}>"
 
     def __contains__(self, run: object) -> bool:
-        """Whether there is a run of this uid or name, or this very record."""
+        """Whether there is a run that is called so, as for `runs[…]`, or this very record."""
         if isinstance(run, str):
-            return any(run in (record.uid, record.name) for record in self.records)
+            return any(run in (one.uid, one.name, one.identity) for one in self.records)
         return run in self.records
 
     @overload
@@ -73,7 +73,7 @@ class Runs:
         """
         if isinstance(key, slice):
             return type(self)(self._reader, self.records[key])
-        if isinstance(key, int):
+        if isinstance(key, int) and not isinstance(key, bool):
             return self.records[key]
         if not isinstance(key, str):
             raise InvalidName("the run that is asked for", key, "Give a uid, a name or a number")
@@ -120,10 +120,12 @@ class Runs:
         """
         from treadle_tracking.searching import parse, search
 
-        records = self._records
-        if records is None:
-            # A place that is asked for some of its runs need not send all of them.
-            records = tuple(_by_start(self._reader.runs(parse(filter).conditions)))
+        conditions = parse(filter).conditions if self._records is None else ()
+        # A place that can leave runs out need not send all of them.
+        if conditions and getattr(self._reader, "narrows", True):
+            records = tuple(_by_start(self._reader.runs(conditions)))
+        else:
+            records = self.records
         return type(self)(self._reader, search(records, filter, order_by, limit, _extremes))
 
     def dataframe(self) -> "pd.DataFrame":

@@ -7,7 +7,7 @@ from attrs import field, frozen
 
 from treadle_tracking.clock import milliseconds
 from treadle_tracking.entries import ParamValue
-from treadle_tracking.params import flatten
+from treadle_tracking.leaves import leaves
 from treadle_tracking.reading.record import RunRecord
 
 __all__ = [
@@ -87,7 +87,7 @@ def subject(run: RunRecord, fields: Iterable[Field], extremes: Extremes | None =
     """`run` for `fields`; `extremes` are used where the run does not know its own."""
     asks_params = any(one.kind == "param" for one in fields)
     known = run.extremes if run.extremes is not None else extremes
-    return Subject(run, flatten(run.params) if asks_params else {}, known or {})
+    return Subject(run, leaves(run.params) if asks_params else {}, known or {})
 
 
 def attribute_named(name: str) -> str | None:
