@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -750,6 +750,46 @@ def test_many_axes_are_scrolled_to(show: Callable[..., Opened]) -> None:
     assert {"long " * 40} == {text for text in texts["cut"] if text.startswith("long")}
     name = opened.page.locator(".name", has_text="long").first
     assert name.get_attribute("title").startswith("long " * 40)
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 8])
+def test_axes_take_the_room_there_is(show: Callable[..., Opened], count: int) -> None:
+    """Few axes are as far apart as they can be: only labels are right of the last."""
+    runs = [run(f"{place}", {f"p{n}": place + n for n in range(count)}) for place in range(9)]
+    opened = show(parallel_coordinates(runs))
+    frame = opened.page.locator(".frame").bounding_box()
+    tracks = [opened.axis(f"p{n}").locator(".track").bounding_box()["x"] for n in range(count)]
+    steps = {round(right - left) for left, right in pairwise(tracks)}
+
+    assert 1 == len(steps)
+    assert tracks[-1] > frame["x"] + frame["width"] - 160
+    assert not opened.page.evaluate(TEXTS)["scrolls"]
+
+
+LIMITS = """() => {
+  const listed = document.querySelector('.listed');
+  const cut = [...listed.querySelectorAll('td .words, th .words')].filter(one => one.scrollWidth > one.clientWidth);
+  return { cut: cut.map(one => one.textContent), scrolls: listed.scrollWidth > listed.clientWidth };
+}"""
+
+
+@pytest.mark.parametrize(
+    ("columns", "is_cut", "scrolls"),
+    [(1, False, False), (7, True, False), (12, True, True)],
+)
+def test_the_table_cuts_names_where_there_is_no_room(
+    show: Callable[..., Opened], columns: int, is_cut: bool, scrolls: bool
+) -> None:
+    """The widest first, and so that the table fits; it is scrolled before a text is too short to be read."""
+    name = "a-name-of-some-sixty-characters-that-a-sweep-may-give-a-run-"
+    runs = [
+        run(f"{name}{place}", {f"c{n}": f"{'word ' * 8 * (n % 2)}{place}" for n in range(columns)})
+        for place in range(3)
+    ]
+    table = show(parallel_coordinates(runs)).page.evaluate(LIMITS)
+
+    assert (is_cut, scrolls) == (f"{name}0" in table["cut"], table["scrolls"])
+    assert "FINISHED" not in table["cut"]
 
 
 @pytest.mark.parametrize(

@@ -183,10 +183,22 @@ def test_a_folder_around_the_run_does_not_hold_it(kept, tmp_path):
     assert [entry("again/all/notes", b"n")] == kept(kept.directory, "again")
 
 
-def test_what_is_not_there_is_an_error(kept, tmp_path):
-    """The operating system's own error names the file."""
-    with pytest.raises(FileNotFoundError):
+def test_what_is_not_there_is_an_error(kept, tmp_path, monkeypatch):
+    """The operating system's own error names the file as it was given, and from where it was looked for."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError) as absolute:
         kept(tmp_path / "nothing", "n")
+    with pytest.raises(FileNotFoundError) as relative:
+        kept(Path("a/nothing"), "n")
+
+    assert (
+        f"[Errno 2] there is no file or folder to keep as an artifact: '{tmp_path}/nothing'"
+        == str(absolute.value)
+    )
+    assert (
+        f"[Errno 2] there is no file or folder to keep as an artifact, seen from {tmp_path}: 'a/nothing'"
+        == str(relative.value)
+    )
 
 
 def test_names_never_leave_the_directory(kept, tmp_path):

@@ -1,3 +1,4 @@
+from errno import EFBIG, EIO, ENOSPC
 from hashlib import sha256
 from io import BytesIO
 from threading import Thread
@@ -36,10 +37,25 @@ def test_a_file_is_replaced_whole(tmp_path):
 def test_what_fails_leaves_nothing(tmp_path, write):
     """Where the last step fails, or the first, the error is raised and no unfinished file is left."""
     (tmp_path / "way" / "full").mkdir(parents=True)
-    with pytest.raises(OSError, match=r"way|missing"):
+    with pytest.raises(OSError, match=r"(way|missing/way)'\Z"):
         write(tmp_path)
 
     assert ["way"] == sorted(file.name for file in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("number", "named"), [(ENOSPC, "a"), (EFBIG, "a"), (EIO, None)])
+def test_no_room_is_no_room_for_a_file(tmp_path, number, named):
+    """What the system says of no file is about the one that is written, if it can be about no other."""
+
+    class Full(BytesIO):
+        def read(self, size=-1):
+            raise OSError(number, "words")
+
+    with pytest.raises(OSError, match="words") as caught:
+        copy_file(Full(), tmp_path / "a")
+
+    assert (named and str(tmp_path / named)) == caught.value.filename
+    assert [] == [*tmp_path.iterdir()]
 
 
 def test_threads_that_write_one_file_do_not_mix(tmp_path):

@@ -164,6 +164,27 @@ def test_half_a_file_is_never_there(five_runs, tmp_path, monkeypatch):
             "--all is all of them: name no PATH beside it",
         ),
         (
+            ["3f2a", "--all", "--out", "file"],
+            (
+                "--out is 'file', and 'file' is a file: name the directory that artifacts are downloaded to, which is made if "
+                "it is not there"
+            ),
+        ),
+        (
+            ["3f2a", "--all", "--out", "file/x/y"],
+            (
+                "--out is 'file/x/y', and 'file' is a file: name the directory that artifacts are downloaded to, which is made "
+                "if it is not there"
+            ),
+        ),
+        (
+            ["3f2a", "models", "--out", "here"],
+            (
+                "there is a file where the directory 'here/models' is to be, for the artifact 'models/last.bin': name another "
+                "directory with --out, or move the file"
+            ),
+        ),
+        (
             ["3f2a", "notes.md"],
             "say where to: --out DIR is the directory that artifacts are downloaded to",
         ),
@@ -188,6 +209,10 @@ def test_half_a_file_is_never_there(five_runs, tmp_path, monkeypatch):
 )
 def test_a_wrong_call_is_told(five_runs, tmp_path, capsys, arguments, said):
     """And nothing is written."""
+    (tmp_path / "file").touch()
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here/models").touch()
+
     assert 2 == main(["artifacts", "runs", *arguments])
     assert f"treadle: {said}\n" == capsys.readouterr().err
     assert not (tmp_path / "x").exists()

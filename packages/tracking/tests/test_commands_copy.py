@@ -3,6 +3,8 @@
 import json
 import shutil
 
+import pytest
+
 from treadle_tracking import open_runs
 from treadle_tracking.commands import main
 
@@ -53,6 +55,54 @@ def test_some_are_copied_to_another_experiment(five_runs, tmp_path, capsys):
         ],
         "failed": [],
     } == json.loads(capsys.readouterr().out)
+
+
+def test_nothing_to_copy_makes_no_place(five_runs, tmp_path, capsys):
+    """It is said why, and the target is not there afterwards."""
+    (tmp_path / "empty").mkdir()
+
+    codes = [
+        main(["copy", "runs", "tensorboard:copies", "--filter", "name = 'zz'"]),
+        main(["copy", "empty", "tensorboard:copies"]),
+    ]
+
+    assert [0, 0] == codes
+    assert (
+        "OUTCOME  EXPERIMENT  NAME  WHERE\n" * 2,
+        (
+            f"treadle: none of 5 runs in tensorboard:{tmp_path}/runs meets the filter\n"
+            f"treadle: there is no run in tensorboard:{tmp_path}/empty\n"
+        ),
+    ) == capsys.readouterr()
+    assert not (tmp_path / "copies").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["list"],
+        ["search", "name = 'a'"],
+        ["show"],
+        ["copy", "mlflow:sqlite:///x.db"],
+        ["plot", "--out", "x.html"],
+        ["export", "--out", "x.csv"],
+    ],
+)
+def test_a_file_store_of_mlflow_is_told_what_to_do_with(tmp_path, monkeypatch, capsys, arguments):
+    """MLflow's own command brings its runs into a database."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mlruns/0").mkdir(parents=True)
+    (tmp_path / "mlruns/0/meta.yaml").touch()
+    command, *others = arguments
+
+    main([command, "mlruns", *others])
+
+    folder = f"{tmp_path}/mlruns"
+    assert (
+        f"treadle: there is no run in tensorboard:{folder} but those of MLflow's old file store, which MLflow itself no "
+        f"longer opens. They are brought into a database by: mlflow migrate-filestore --source {folder} --target "
+        f"sqlite:///{folder}.db\n"
+    ) == capsys.readouterr().err.partition("treadle: there is nothing to draw")[0]
 
 
 def test_a_target_that_is_not_there_is_named_with_its_scheme(five_runs, capsys):
@@ -117,5 +167,8 @@ def test_a_source_without_runs_copies_nothing(five_runs, tmp_path, capsys):
     assert (
         0,
         "OUTCOME  EXPERIMENT  NAME  WHERE\n",
-        "treadle: no run has a metric 'lss'. Did you mean 'loss'?\n",
+        (
+            f"treadle: none of 3 runs in tensorboard:{tmp_path}/runs meets the filter\n"
+            "treadle: no run has a metric 'lss'. Did you mean 'loss'?\n"
+        ),
     ) == (code, *capsys.readouterr())

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from errno import ENOSPC
 from pathlib import Path
 
 import pytest
@@ -217,6 +218,20 @@ def test_a_file_that_cannot_be_written_is_named(five_runs, tmp_path, monkeypatch
     assert f"treadle: {'y' * 300}.csv: File name too long\n" == capsys.readouterr().err
     assert 0 == main(["export", "runs", "--out", name])
     assert (tmp_path / name).exists()
+
+
+def test_a_file_without_room_is_named(five_runs, tmp_path, monkeypatch, capsys):
+    """Though the system does not say of which file there is too little."""
+
+    def full(*given):
+        yield "a"
+        raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("treadle_tracking.commands.export.runs_csv", full)
+
+    assert 1 == main(["export", "runs", "--out", "x.csv"])
+    assert "treadle: x.csv: No space left on device\n" == capsys.readouterr().err
+    assert not (tmp_path / "x.csv").exists()
 
 
 @pytest.mark.parametrize(

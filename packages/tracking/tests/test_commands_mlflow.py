@@ -92,3 +92,48 @@ def test_a_second_copy_adds_nothing(copied, capsys):
         assert ["OUTCOME", *["there"] * 5] == [
             line.split()[0] for line in capsys.readouterr().out.splitlines()
         ]
+
+
+def test_types_are_inferred_where_that_is_asked_for(place, tmp_path, monkeypatch, capsys):
+    """Runs of others have texts alone; what reads them says how to get numbers, and a copy has them."""
+    client = pytest.importorskip("mlflow").MlflowClient(f"sqlite:///{tmp_path}/theirs.db")
+    experiment = client.create_experiment("theirs", artifact_location=str(tmp_path / "files"))
+    for number in range(2):
+        info = client.create_run(experiment, run_name=f"run {number}").info
+        client.log_param(info.run_id, "lr", 0.1 * (number + 1))
+        client.set_terminated(info.run_id)
+    monkeypatch.chdir(tmp_path)
+    target, asked = "mlflow:sqlite:///theirs.db", "params.lr < 0.15"
+    capsys.readouterr()
+
+    assert 0 == main(["search", target, asked])
+    assert (
+        f"treadle: none of 2 runs in mlflow:sqlite:///{tmp_path}/theirs.db meets the filter\n"
+        "treadle: the parameter 'lr' is a text in 2 runs, such as '0.1', and is compared with a number: --infer-types reads "
+        "such texts as numbers\n"
+    ) == capsys.readouterr().err
+    answers = []
+    for arguments in (
+        ["search", target, asked, "--columns", "name"],
+        ["list", target, "--columns", "params.lr", "--order-by", "params.lr", "--limit", "1"],
+        ["export", target, asked, "--out", "-"],
+        ["compare", target, "run 0", "run 1", "--diff"],
+        ["show", target, "run 0"],
+        ["copy", target, "tensorboard:copies", "--filter", asked],
+    ):
+        assert 0 == main([*arguments, "--infer-types"])
+        answers.append(capsys.readouterr().out)
+    assert 0 == main(["plot", target, asked, "--out", "x.html", "--infer-types"])
+    assert "NAME\nrun 0\n" == answers[0]
+    assert " lr\n0.1\n" == answers[1]
+    assert ",0.1," in answers[2].splitlines()[1] + ","
+    assert "- lr: 0.1\n" in answers[3]
+    assert "  lr  0.1\n" in answers[4]
+
+    # A copy that has types keeps them, whichever way it is made again.
+    capsys.readouterr()
+    assert 0 == main(["copy", target, "tensorboard:copies", "--json"])
+    outcomes = [one["outcome"] for one in json.loads(capsys.readouterr().out)["copied"]]
+    assert ["there", "copied"] == outcomes
+    assert 0 == main(["search", "tensorboard:copies", asked, "--columns", "name"])
+    assert "NAME\nrun 0\n" == capsys.readouterr().out

@@ -2,10 +2,12 @@
 
 import os
 import re
+import runpy
 import shlex
 import signal
 import subprocess
 import sys
+import types
 import warnings
 from pathlib import Path
 
@@ -262,3 +264,41 @@ def test_a_server_that_is_not_there_is_one_sentence(capsys):
     assert "" == out
     assert err.startswith("treadle: mlflow:http://***@127.0.0.1:9 cannot be reached: ")
     assert 1 == err.count("\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["list", "runs", "--colums", "name"], "--colums name. Did you mean --columns? "),
+        (["list", "runs", "--colums=name"], "--colums=name. Did you mean --columns? "),
+        (["search", "runs", "a = 1", "--limits", "3"], "--limits 3. Did you mean --limit? "),
+        (["list", "runs", "--quux"], "--quux. "),
+        (["show", "runs", "a", "jason"], "jason. "),
+    ],
+)
+def test_an_option_that_is_not_known_may_be_another(five_runs, capsys, arguments, said):
+    """The nearest one is named."""
+    code = main(arguments)
+
+    assert (
+        2,
+        f"treadle: unrecognized arguments: {said}python -m treadle_tracking {arguments[0]} --help says what can be given\n",
+    ) == (code, capsys.readouterr().err)
+
+
+def test_an_interrupt_while_the_program_is_loaded_is_no_traceback(monkeypatch, capsys):
+    """It ends as one does later."""
+
+    class Loading(types.ModuleType):
+        def __getattr__(self, name):
+            if name == "main":
+                raise KeyboardInterrupt
+            raise AttributeError(name)
+
+    monkeypatch.setitem(
+        sys.modules, "treadle_tracking.commands", Loading("treadle_tracking.commands")
+    )
+    with pytest.raises(SystemExit) as left:
+        runpy.run_module("treadle_tracking", run_name="__main__")
+
+    assert (130, "treadle: interrupted\n") == (left.value.code, capsys.readouterr().err)

@@ -125,6 +125,26 @@ def test_several_that_are_meant_are_listed(five_runs, capsys, name, said):
     ) == (code, *capsys.readouterr())
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("9", "2 runs are called '9', as copies of one directory are"),
+        ("digits/9", "2 runs are called 'digits/9', as copies of one directory are"),
+        ("91", "2 runs have a uid that begins with '91', as copies of one directory have"),
+        ("91bc40d7", "2 runs have the uid '91bc40d7', as copies of one directory have"),
+    ],
+)
+def test_copies_are_called_what_they_were_found_by(tmp_path, monkeypatch, capsys, name, said):
+    """Also where their name is the beginning of their uid."""
+    monkeypatch.chdir(tmp_path)
+    with start_run("tensorboard:runs", experiment="digits", name="9", uid="91bc40d7"):
+        pass
+    shutil.copytree("runs/digits/9", "runs/digits/copied")
+
+    assert 2 == main(["show", "runs", name])
+    assert capsys.readouterr().err.startswith(f"treadle: {said}. Name one by its place")
+
+
 def test_copies_of_a_run_are_told_apart_by_their_place(five_runs, capsys):
     """They have one uid."""
     shutil.copytree(five_runs / "digits" / "wider", five_runs / "digits" / "copied")
@@ -132,7 +152,7 @@ def test_copies_of_a_run_are_told_apart_by_their_place(five_runs, capsys):
 
     assert 2 == main(["show", "runs", "91bc"])
     assert capsys.readouterr().err.startswith(
-        "treadle: 2 runs have the uid '91bc', as copies of one directory have. Name one by its place, in the last "
+        "treadle: 2 runs have a uid that begins with '91bc', as copies of one directory have. Name one by its place, in the last "
         "column:\n    91bc40d7  digits  wider  2026-11-22 10:00  "
     )
     assert 0 == main(["show", "runs", copied])

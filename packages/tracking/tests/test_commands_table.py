@@ -32,6 +32,18 @@ def test_the_widest_text_is_cut():
     ] == list(lines(columns, rows, 50))
 
 
+def test_a_text_has_an_end_where_there_is_no_terminal():
+    """One that is very long does not make every line so; what cannot be cut is whole."""
+    columns = [Column("A", can_be_cut=True), Column("B"), Column("C")]
+    rows = [("a" * 5000, "b" * 300, "c"), ("a" * 200, "b", "c")]
+
+    assert [
+        f"{'A':200}  {'B':300}  C",
+        f"{'a' * 199}…  {'b' * 300}  c",
+        f"{'a' * 200}  {'b':300}  c",
+    ] == list(lines(columns, rows, None))
+
+
 def test_a_line_is_cut_where_nothing_else_helps():
     """It never wraps."""
     assert ["NAME      …", "aaaaaaa…  …"] == list(

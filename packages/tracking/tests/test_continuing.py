@@ -184,6 +184,26 @@ def test_must_needs_a_run(root, arguments, wanted, there):
     assert 1 == len(open_runs(RUNS))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        ({"name": "a"}, "'a' of the experiment 'default'"),
+        ({"params": {"lr": 1}}, "of the experiment 'default'"),
+    ],
+)
+def test_must_says_how_a_finished_run_goes_on(root, arguments, wanted):
+    """A finished run is named by its uid, and goes on by that alone."""
+    ended("FINISHED", uid="u", **arguments)
+    with pytest.raises(NoSuchRun) as caught:
+        start_run(RUNS, resume="must", **arguments)
+    start_run(RUNS, uid="u", resume="must").close()
+
+    assert (
+        f"no run {wanted} can be continued in {root} without its uid: 'u' is FINISHED. Such a run goes on where its uid "
+        f"is named, start_run(…, uid='u', resume='must'), and resume='auto' without it starts a new one"
+    ) == str(caught.value)
+
+
 def test_must_without_any_run_is_an_error(root):
     """A root that is not there is not made."""
     with pytest.raises(NoSuchRun) as caught:

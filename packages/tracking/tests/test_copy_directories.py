@@ -1,9 +1,11 @@
 """Runs copied from directories to directories."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+from errno import ENOSPC
 from pathlib import Path
 
 import pytest
@@ -252,6 +254,28 @@ def test_an_artifact_that_is_gone_is_named(root):
         copies[0].problems[0].startswith("the artifact 'model/weights.bin' of the run 'a' cannot ")
     )
     assert ("'model/weights.bin' was not taken",) == copies[1].problems
+
+
+def test_a_directory_without_room_is_named(root, monkeypatch):
+    """Once a run, and nothing of the run is there; when there is room, the next copy brings all of it."""
+    with recorded() as run:
+        pass
+    reader = type(open_runs("tensorboard:runs")[0].reader)
+
+    def full(*given):
+        raise OSError(ENOSPC, os.strerror(ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reader, "download", full)
+        with pytest.raises(CopyIncomplete) as caught:
+            copy_runs("tensorboard:runs", "tensorboard:backup")
+    left = len(open_runs("tensorboard:backup"))
+    [copied] = copy_runs("tensorboard:runs", "tensorboard:backup")
+
+    said = f"{root}/backup: no space left on device. Make room, and copy again"
+    assert ({run.uid: said}, 0) == (caught.value.failures, left)
+    assert ("copied", ()) == (copied.outcome, copied.problems)
+    assert "model/weights.bin" in open_runs("tensorboard:backup")[0].artifacts
 
 
 def test_a_damaged_run_is_copied_up_to_the_damage(root):

@@ -239,8 +239,8 @@ def test_a_damaged_record_costs_nothing_but_itself(ended):
         (
             "damaged",
             (
-                f"{size} bytes from byte {places[9]:,} of {path.name} on are damaged: 8 entries before them can be read, "
-                f"and 15 entries behind them only once they are mended"
+                f"{size} bytes from byte {places[9]:,} of {path.name} on are damaged: 8 entries before them can be read; "
+                f"15 entries behind them reach a mirror, and where a length was hit a reader too, only once they are mended"
             ),
         )
     ] == found(ended)
@@ -357,8 +357,12 @@ def test_parameters_are_written_from_the_log(ended, text, sentence):
 
 
 def test_artifacts_that_are_not_what_was_kept_are_told(ended):
-    """Nobody can mend them, so they stay a problem."""
+    """Nobody but the user can mend them, so they stay a problem, and it is said how."""
     path = ended / "artifacts" / "a.txt"
+    way = (
+        f". Put it back in its place, {path}; or, where there is none any more, go on with the run, "
+        f"start_run(…, directory={str(ended)!r}, resume='must'), and keep another file under this name"
+    )
     said = []
     for content in ("b", "ab", None):
         path.unlink()
@@ -367,10 +371,16 @@ def test_artifacts_that_are_not_what_was_kept_are_told(ended):
         said += [one.finding.sentence for one in visit(ended, fix=True) if one.is_left]
 
     assert [
-        "the artifact 'a.txt' is not what was kept: its sha256 differs",
-        "the artifact 'a.txt' has 2 bytes, and had 1 when it was kept",
-        "the artifact 'a.txt' is missing",
+        f"the artifact 'a.txt' is not what was kept: its sha256 differs{way}",
+        f"the artifact 'a.txt' has 2 bytes, and had 1 when it was kept{way}",
+        f"the artifact 'a.txt' is missing{way}",
     ] == said
+    new = ended / "new.txt"
+    new.write_text("c")
+    with start_run(f"tensorboard:{ended.parents[1]}", directory=ended, resume="must") as run:
+        run.artifact(new, "a.txt")
+
+    assert [] == found(ended)
 
 
 def test_an_artifact_of_an_attempt_that_was_abandoned_is_told(tmp_path):
@@ -690,10 +700,9 @@ def test_beside_damage_what_is_missing_is_told(tmp_path):
         file.seek(begin + 14)
         file.write(b"\xff\xff\xff")
 
-    assert [
-        "params.json is missing",
-        "the artifact 'a.txt' is missing",
-    ] == [sentence for kind, sentence in found(directory) if kind != "damaged"]
+    assert ["params.json is missing", "the artifact 'a.txt' is missing"] == [
+        sentence.partition(". ")[0] for kind, sentence in found(directory) if kind != "damaged"
+    ]
 
 
 def test_everything_is_mended_once(directory, fake_mlflow):
@@ -809,7 +818,10 @@ def test_copies_of_a_run_are_told(ended):
 
     findings = twin_findings([ended, *copies, other, unreadable])
 
-    of = "as a copy has: readers list each of them, and none is found by its uid alone"
+    of = (
+        "as a copy has: readers list each of them, and none is found by its uid alone. Move the one that is not the run "
+        "out of the directory where runs are, or delete it"
+    )
     assert {
         ended: (f"has the uid 'u1' of {copies[0]} and 1 more, {of}", False),
         copies[0]: (f"has the uid 'u1' of {ended} and 1 more, {of}", False),

@@ -12,6 +12,7 @@ from treadle_tracking.errors import (
     InvalidStep,
     UnknownRun,
     seen,
+    shortened,
 )
 from treadle_tracking.starting import start_run
 
@@ -50,6 +51,11 @@ def test_of_many_runs_of_one_name_ten_are_listed():
     actual = str(AmbiguousRun("a", [Path(f"/r/{number}") for number in range(30)]))
 
     assert "/r/8, /r/9, …. Ask for one" in actual
+
+
+def test_what_others_say_is_cut_between_two_words():
+    """A message that is a page is the first of it."""
+    assert ("one two …", "one two") == (shortened("one two three", 10), shortened("one two", 7))
 
 
 def test_strict_is_no_text(tmp_path):

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from treadle_tracking.mirrors.database import check_usable
+from treadle_tracking.mirrors.database import check_usable, held
 from treadle_tracking.mirrors.errors import DatabaseUnusable
 
 
-@pytest.mark.parametrize("place", ["new.db", "new/folder/new.db"])
+@pytest.mark.parametrize("place", ["new.db", "new/new.db"])
 def test_a_new_database_can_be_made_and_is_not(tmp_path, place):
     """A place that can be written to is fine, and looking leaves nothing there."""
     check_usable(tmp_path / place)
@@ -35,14 +35,32 @@ def test_another_file_is_refused(tmp_path):
     with pytest.raises(DatabaseUnusable) as caught:
         check_usable(path)
 
-    assert f"the database {path} cannot be used: it is a file of another kind" == str(caught.value)
+    assert (
+        f"the database {path} cannot be used: it is a file of another kind. Name another, as in "
+        f"'mlflow:sqlite:///mlflow.db'"
+    ) == str(caught.value)
+
+
+def test_one_folder_is_made_and_not_two(tmp_path):
+    """A mistyped path makes no tree of folders: the one that is missing is named."""
+    path = tmp_path / "none" / "folder" / "new.db"
+    with pytest.raises(DatabaseUnusable) as caught:
+        check_usable(path)
+    with pytest.raises(DatabaseUnusable), held(path):
+        pass
+
+    assert (
+        f"the database {path} cannot be used: there is no folder {path.parents[1]}, and for a database one folder is "
+        f"made, not two. Make it, or name another file"
+    ) == str(caught.value)
+    assert [] == list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
     ("place", "reason"),
     [
         ("/proc/new.db", "No such file or directory"),
-        ("/proc/new/folder/new.db", "No such file or directory"),
+        ("/proc/new/new.db", "No such file or directory"),
         ("FOLDER", "Is a directory"),
         ("FILE/new.db", "Not a directory"),
     ],

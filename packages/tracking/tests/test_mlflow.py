@@ -13,6 +13,7 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from treadle_tracking import open_runs
 from treadle_tracking.entries import (
     Artifact,
     Committed,
@@ -40,6 +41,7 @@ from treadle_tracking.mirrors.errors import (
 from treadle_tracking.mirrors.histogram_picture import histogram_buckets
 from treadle_tracking.mirrors.mlflow import MLflowMirror
 from treadle_tracking.mirrors.parameters import from_pieces
+from treadle_tracking.reading.errors import DatabaseUnreadable, SchemaDiffers
 
 for _module in ("mlflow", "sqlalchemy", "alembic"):
     pytest.importorskip(_module, reason="needs the extra treadle-tracking[mlflow]")
@@ -740,7 +742,39 @@ def test_a_database_that_was_half_made_is_not_there(tmp_path, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             MLflowMirror(f"sqlite:///{path}")._store.connect()
 
-    assert b"" == path.read_bytes()
+    assert not path.exists()
+    with pytest.raises(DatabaseUnreadable) as caught:
+        open_runs(f"mlflow:sqlite:///{path}")
+    assert (
+        f"no runs can be read from mlflow:sqlite:///{path}: it is being made just now, or its making was interrupted. "
+        f"Whatever sends a run there makes it: the program again, or python -m treadle_tracking sync DIR --to "
+        f"mlflow:sqlite:///{path}"
+    ) == str(caught.value)
+
+
+@pytest.mark.parametrize(("version", "words"), [("451aebb31d03", "older"), ("f" * 12, "newer")])
+def test_a_database_of_another_version_is_told_in_our_words(send, database, version, words):
+    """What MLflow says in a paragraph, and in mid-word where it is cut, is one sentence with what to type."""
+    from mlflow import __version__
+
+    send(*ENTRIES[:2])
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = ?", [version])
+        connection.commit()
+    path = database.with_name("moved.db")  # MLflow has a store for an address, in a process
+    database.rename(path)
+    with pytest.raises(SchemaDiffers) as caught:
+        MLflowMirror(f"sqlite:///{path}")._store.connect()
+
+    advice = {
+        "older": f"Nothing is sent to it until it is upgraded: make a copy of the database, and upgrade it with `mlflow "
+        f"db upgrade sqlite:///{path}`, or install the version that wrote it",
+        "newer": "Install that one: pip install --upgrade mlflow-skinny",
+    }[words]
+    assert (
+        f"the database mlflow:sqlite:///{path} is of {'an older' if words == 'older' else 'a newer'} version of MLflow "
+        f"than {__version__}, which is installed. {advice}"
+    ) == str(caught.value)
 
 
 def test_a_new_database_is_made_with_everything_beside_it(tmp_path, monkeypatch):

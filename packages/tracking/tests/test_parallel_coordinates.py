@@ -17,6 +17,7 @@ from treadle_tracking.missing import MISSING
 from treadle_tracking.plots import (
     AmbiguousAxis,
     InvalidBounds,
+    NoPage,
     NothingToDraw,
     ScaleUnfit,
     UnknownAxis,
@@ -500,15 +501,49 @@ def test_a_notebook_shows_the_page_in_a_frame():
 
 
 def test_a_page_is_saved_as_a_whole(tmp_path):
-    """Saving replaces what was there, leaves nothing beside it, and gives the path."""
+    """Saving replaces a page that was there, leaves nothing beside it, and gives the path."""
     page = parallel_coordinates([run({"a": "ü\ud800"}, name="\ud800")])
     path = tmp_path / "page.html"
-    path.write_bytes(b"older")
+    path.write_text(parallel_coordinates([run({"a": 1})]).html)
     saved = page.save(str(path))
 
     assert path == saved
     assert page.html.encode() == path.read_bytes()
     assert ["page.html"] == [file.name for file in tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("there", ["", "<!doctype html>\n<html lang='en'>", "import torch\n"])
+def test_nothing_but_a_page_is_replaced_unless_it_is_forced(tmp_path, there):
+    """What is no page of this kind stays as it is, and the error says so."""
+    page = parallel_coordinates([run({"a": 1})])
+    path = tmp_path / "mine.py"
+    path.write_text(there)
+    with pytest.raises(NoPage) as caught:
+        page.save(path)
+    before = path.read_text()
+    page.save(path, force=True)
+
+    assert (there, page.html) == (before, path.read_text())
+    assert (
+        f"{str(path)!r} is there, and is no page of this kind: choose another name, or pass force=True if it is to be "
+        f"replaced"
+    ) == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [("nope/x.html", FileNotFoundError), (".", IsADirectoryError), ("way", IsADirectoryError)],
+)
+@pytest.mark.parametrize("force", [False, True])
+def test_what_cannot_be_saved_is_called_as_it_was(tmp_path, monkeypatch, given, kind, force):
+    """The error is the system's, and names the path that was given and no other."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "way").mkdir()
+    with pytest.raises(kind) as caught:
+        parallel_coordinates([run({"a": 1})]).save(given, force=force)
+
+    assert (given, None) == (caught.value.filename, caught.value.filename2)
+    assert str(caught.value).endswith(f": '{given}'")
 
 
 def test_a_page_that_cannot_be_saved_changes_nothing(tmp_path):

@@ -93,7 +93,7 @@ def test_numpys_numbers_are_pythons():
         ),
         (
             {"": 1},
-            "parameter '' has the key '' (str). Keys are non-empty texts",
+            "the mapping of parameters has the key '' (str). Keys are non-empty texts",
         ),
         (
             {"a": {"b": 1}, "a.b": 2},

@@ -508,6 +508,63 @@ def test_a_file_that_is_no_database_is_told(tmp_path, content):
     assert [(path, content)] == [(one, one.read_bytes()) for one in tmp_path.iterdir()]
 
 
+def test_a_database_that_is_damaged_is_told_with_the_way_out(tmp_path):
+    """To name another database would be no help: the runs are in their directories."""
+    path = tmp_path / "mlflow.db"
+    path.write_bytes(b"SQLite format 3\0" + b"\xff" * 4096)
+    with pytest.raises(DatabaseUnreadable) as raised:
+        opened(path)
+
+    assert (
+        f"no runs can be read from mlflow:sqlite:///{path}: file is not a database. It is damaged, or another kind of "
+        f"file. Runs that have their directories are sent to a new one by: python -m treadle_tracking sync DIR --to "
+        f"mlflow:sqlite:///new.db"
+    ) == str(raised.value)
+
+
+def test_a_database_that_is_locked_is_told_with_the_way_out(database, monkeypatch):
+    """Another program that is writing is waited for some seconds, and then named."""
+    monkeypatch.setattr("treadle_tracking.reading.database._PATIENCE", 0.0)
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(DatabaseUnreadable) as raised:
+            opened(database)
+
+    assert (
+        f"no runs can be read from mlflow:sqlite:///{database}: another program has locked it, for more than 0 s. Try "
+        f"again when that program is done with it"
+    ) == str(raised.value)
+
+
+def test_a_database_that_is_locked_later_is_told_likewise(send, database, monkeypatch):
+    """Wherever in reading another program comes in between, MLflow's error of sqlalchemy's of sqlite's is one sentence."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+    from sqlalchemy.exc import OperationalError
+
+    send(Scalars(wall_time=1001.0, step=1, values={"loss": 1.0}))
+
+    def search(*_):
+        # MLflow waits for twenty seconds, whatever it is told.
+        with (
+            closing(sqlite3.connect(database)) as other,
+            closing(sqlite3.connect(database, timeout=0.0)) as own,
+        ):
+            other.execute("BEGIN EXCLUSIVE")
+            try:
+                own.execute("SELECT * FROM runs")
+            except sqlite3.Error as error:
+                cause = OperationalError("SELECT", {}, error)
+                cause.__cause__ = error
+                raise MlflowException(str(cause)) from cause
+
+    monkeypatch.setattr(SqlAlchemyStore, "search_runs", search)
+    with pytest.raises(DatabaseUnreadable) as raised:
+        list(opened(database))
+
+    assert "another program has locked it, for more than 5 s" in str(raised.value)
+
+
 def test_a_folder_is_refused_with_the_way_out(tmp_path, monkeypatch):
     """MLflow's old file store is refused in the sentence that says how it is brought into a database."""
     monkeypatch.chdir(tmp_path)

@@ -15,6 +15,7 @@ from treadle_tracking.errors import (
 from treadle_tracking.log import attempt_path
 from treadle_tracking.reading import UnknownArtifact
 from treadle_tracking.reading.directories import DirectoryReader
+from treadle_tracking.reading.errors import NoSuchNumber
 
 
 @pytest.fixture
@@ -126,6 +127,26 @@ def test_runs_are_listed_by_number_and_sliced(root):
     runs = open_runs("tensorboard:runs")
 
     assert ["a", "c"] == [runs[0].name, runs[-1].name]
+
+
+@pytest.mark.parametrize("number", [99, -4])
+def test_a_number_that_no_run_has_is_told(root, number):
+    """With how many there are; it is an IndexError, too."""
+    for name in "abc":
+        start_run("tensorboard:runs", name=name).close()
+    runs = open_runs("tensorboard:runs")
+    said = []
+    for some in (runs, runs[:1], runs[:0]):
+        with pytest.raises(NoSuchNumber) as caught:
+            some[number]
+        said.append(str(caught.value))
+
+    assert isinstance(caught.value, IndexError)
+    assert [
+        f"no run has the number {number} in {root}: there are 3, from 0 to 2",
+        f"no run has the number {number} in {root}: there is one, with the number 0",
+        f"no run has the number {number} in {root}: there is none",
+    ] == said
     assert ["b", "c"] == [run.name for run in runs[1:]]
     assert "c" == runs[1:]["c"].name
 

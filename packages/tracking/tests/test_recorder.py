@@ -209,6 +209,20 @@ def test_what_waits_for_room_is_written_without_another_call(monkeypatch, capsys
     ) == capsys.readouterr().err
 
 
+def test_an_end_that_there_is_no_room_for_is_told(monkeypatch, capsys):
+    """The run ended, and reads as one that did not: that is said with the number of what is lost."""
+    run = start_run(RUNS, name="a")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", full)
+        run.close("FAILED")
+
+    assert ("FAILED", "UNFINISHED") == (run.status, open_runs(RUNS)["a"].status)
+    assert (
+        "treadle: 1 entry of the run 'a' could not be written and is lost; it is the end of the run, which reads as "
+        "UNFINISHED, and not as FAILED\n" == capsys.readouterr().err.splitlines(keepends=True)[-1]
+    )
+
+
 def test_what_there_was_never_room_for_is_counted_at_the_end(monkeypatch, capsys):
     """A disk that stays full costs the entries, said once, and counted; nothing is raised."""
     run = start_run(RUNS, name="a")
@@ -225,7 +239,8 @@ def test_what_there_was_never_room_for_is_counted_at_the_end(monkeypatch, capsys
 
     assert 9 == run._recorder.lost
     assert (
-        "treadle: 9 entries of the run 'a' could not be written and are lost\n"
+        "treadle: 9 entries of the run 'a' could not be written and are lost; the end of the run is one of them, which "
+        "reads as UNFINISHED, and not as FINISHED\n"
         == (capsys.readouterr().err.splitlines(keepends=True)[-1])
     )
     assert ("UNFINISHED", {}) == (open_runs(RUNS)["a"].status, open_runs(RUNS)["a"].metrics)

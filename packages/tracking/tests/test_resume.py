@@ -4,7 +4,9 @@ import io
 import itertools
 import json
 import os
+import re
 from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import patch
 
@@ -40,6 +42,7 @@ from treadle_tracking.protos import messages
 from treadle_tracking.wire import records
 
 RUNS = "tensorboard:runs"
+GUIDE = Path(__file__).parents[3] / "docs" / "tracking.md"
 
 
 @pytest.fixture(autouse=True)
@@ -119,8 +122,8 @@ def test_a_state_is_plain_and_of_this_run():
         key: type(value) for key, value in state.items()
     }
     assert (
-        "this state is that of the run with the uid 'v', and this run, 'a', has 'u': load a checkpoint of this run, or "
-        "continue that one: start_run(…, uid='v', resume='must')"
+        "this state is that of the run with the uid 'v', and this run, 'a', has 'u'. Go on with that one, "
+        "start_run(…, uid='v', resume='must'), however it ended; or, for a run of its own, move the checkpoint away"
     ) == str(caught.value)
 
 
@@ -716,3 +719,18 @@ def test_nothing_is_lost_of_what_was_given_up():
         entry.values["loss"] for entry in entries + aside(run.directory) if type(entry) is Scalars
     )
     assert 1 == sum(type(entry) is Started and entry.attempt == 0 for entry in entries)
+
+
+def test_the_guides_example_can_be_run_again():
+    """The script that the guide shows is right when it is run a second time, and trains on with a larger `until`."""
+    if not GUIDE.exists():
+        pytest.skip("needs the guide docs/tracking.md")
+    section = GUIDE.read_text().partition("## Go on with a run")[2]
+    example = re.search(r"^```python\n(.*?)^```$", section, re.DOTALL | re.MULTILINE).group(1)
+    for _ in range(2):
+        namespace = {"open_runs": open_runs, "start_run": start_run}
+        exec(example, namespace)  # our own document
+    namespace["train"](until=13)
+    (run,) = open_runs(RUNS)
+
+    assert ("FINISHED", [*range(1, 14)]) == (run.status, [step for step, _ in run.history("loss")])

@@ -219,10 +219,14 @@ def test_a_reason_is_without_the_statement(tmp_path, log):
 
 
 @pytest.mark.parametrize(
-    ("error", "length"),
-    [(OSError, 300), (MirrorFailed, 300), (TrackingError, 400)],
+    ("error", "told"),
+    [
+        (OSError, "a" * 300 + " …"),
+        (MirrorFailed, "a" * 300 + " …"),
+        (TrackingError, "a" * 400),
+    ],
 )
-def test_a_long_reason_is_cut_where_it_is_not_ours(tmp_path, log, error, length):
+def test_a_long_reason_is_cut_where_it_is_not_ours(tmp_path, log, error, told):
     """A page of another library's is not told; a sentence of ours, which says what to type, is told whole."""
 
     class Talkative(ListMirror):
@@ -231,7 +235,7 @@ def test_a_long_reason_is_cut_where_it_is_not_ours(tmp_path, log, error, length)
 
     remainder = sent_by(tmp_path, Talkative())
 
-    assert f"({error.__name__}: {'a' * length});" in remainder
+    assert f"({error.__name__}: {told});" in remainder
 
 
 def test_a_mirror_that_failed_is_opened_anew(tmp_path, log):

@@ -307,13 +307,13 @@ def file_store(tmp_path):
 
 
 def test_an_old_file_store_is_passed_over_with_one_sentence(tmp_path, file_store, capfd):
-    """`mlflow:` beside an old `mlruns` goes to a database, and says so, and how to take the old runs along."""
+    """`mlflow:` beside an old `mlruns` is a database, for who writes and who reads, and how to take the runs along is said."""
     uris = parse_targets("mlflow:").mirrors
 
     assert (
         (f"mlflow:sqlite:///{tmp_path}/mlflow.db",),
         (
-            f"treadle: the run goes to sqlite:///{tmp_path}/mlflow.db, and {file_store}, a file store of older versions of "
+            f"treadle: 'mlflow:' is sqlite:///{tmp_path}/mlflow.db here, and {file_store}, a file store of older versions of "
             f"MLflow, is passed over; its runs are brought into a database of their own by: mlflow migrate-filestore "
             f"--source {file_store} --target sqlite:///{file_store}.db\n"
         ),

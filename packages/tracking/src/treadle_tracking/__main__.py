@@ -2,7 +2,12 @@
 
 import sys
 
-from treadle_tracking.commands import main
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        from treadle_tracking.commands import main
+
+        code = main(sys.argv[1:])
+    except KeyboardInterrupt:  # before the program is there that would say it
+        sys.stderr.write("treadle: interrupted\n")
+        code = 130
+    sys.exit(code)

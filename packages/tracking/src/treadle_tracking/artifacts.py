@@ -96,7 +96,7 @@ def keep(
             the case of its letters where the file system does not tell them apart.
         OSError: a file or folder cannot be read.
     """
-    mode = source.stat().st_mode
+    mode = _mode(source)
     if stat.S_ISREG(mode):
         try:
             yield from _keep_file(_Found(source, artifact_path(name)), directory, known, now)
@@ -115,6 +115,18 @@ def keep(
             listing.errors.append(unreadable.error)
     if listing.errors:
         raise listing.errors[0]
+
+
+def _mode(source: Path) -> int:
+    try:
+        return source.stat().st_mode
+    except FileNotFoundError as error:
+        seen_from = "" if source.is_absolute() else f", seen from {Path.cwd()}"
+        raise FileNotFoundError(
+            error.errno,
+            f"there is no file or folder to keep as an artifact{seen_from}",
+            str(source),
+        ) from None
 
 
 class _Unreadable(Exception):

@@ -94,6 +94,7 @@ def find(
         NoSuchRun: `resume` is must, and there is none to continue.
         SeveralRuns: there are several.
     """
+    finished: list[str] = []  # uids, where none was given
     if uid is not None:
         wanted = f"with the uid {uid!r}"
         found = [
@@ -112,19 +113,18 @@ def find(
         there = list(_runs_below(root / safe_name(experiment)))
         if name is None:
             wanted = f"of the experiment {experiment!r}"
-            found = [
+            meant = [
                 run
                 for run in there
                 if not run.started.named
                 and not is_alive(run.directory)
                 and _params(run.directory) == _exactly(params)
-                and not _is_finished(run.directory)
             ]
         else:
             wanted = f"{name!r} of the experiment {experiment!r}"
-            found = [
-                run for run in there if run.started.name == name and not _is_finished(run.directory)
-            ]
+            meant = [run for run in there if run.started.name == name]
+        found = [run for run in meant if not _is_finished(run.directory)]
+        finished = [run.started.uid for run in meant]
     if len(found) > 1:
         raise SeveralRuns(wanted, [run.directory for run in found])
     if found:
@@ -132,6 +132,6 @@ def find(
     if resume == "must":
         others = _runs_below(root / safe_name(experiment))
         raise NoSuchRun(
-            wanted, root, [run.started.uid if uid else run.started.name for run in others]
+            wanted, root, [run.started.uid if uid else run.started.name for run in others], finished
         )
     return None

@@ -5,6 +5,8 @@ from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 
+from treadle_tracking.shell import doctor_command
+
 __all__ = [
     "AmbiguousRun",
     "ArtifactInTheWay",
@@ -64,6 +66,11 @@ def _some(shown: Iterable[str]) -> str:
 
 def _cut(text: str) -> str:
     return text if len(text) <= 80 else text[:79] + "…"
+
+
+def shortened(text: str, length: int = 300) -> str:
+    """Another's text in so many characters, cut between two words."""
+    return text if len(text) <= length else f"{text[:length].rsplit(' ', 1)[0]} …"
 
 
 def seen(given: object) -> str:
@@ -152,7 +159,8 @@ class UnsupportedParam(TrackingError):
     """A parameter, or a value given to `run.json`, that has no exact form in JSON."""
 
     def __init__(self, kind: str, path: str, problem: str, advice: str) -> None:
-        super().__init__(f"{kind} {path!r} {problem}. {advice}")
+        what = f"{kind} {path!r}" if path else f"the mapping of {kind}s"
+        super().__init__(f"{what} {problem}. {advice}")
 
 
 class ArtifactInTheWay(TrackingError):
@@ -203,9 +211,16 @@ class CorruptRecord(TrackingError):
     """A complete record of an event file does not match its checksum."""
 
     def __init__(self, path: Path, offset: int) -> None:
+        if path.suffix == ".treadle":
+            rest = (
+                f"mirrors get what comes before it, and the run cannot go on, until it is set aside, with a copy: "
+                f"{doctor_command(path.parent, fix=True)}"
+            )
+        else:
+            rest = "the program that wrote the file may have another copy of it"
         super().__init__(
             f"the record at byte {offset} of {path} does not match its checksum: the file was damaged after it "
-            f"was written. What comes before it can be read; keep a copy of the file before you change anything"
+            f"was written. Readers pass over it, and where its length was hit over the rest of that file; {rest}"
         )
         self.path = path
         self.offset = offset  # bytes from the start of the file to the record's header
@@ -282,8 +297,9 @@ class WrongRun(TrackingError):
 
     def __init__(self, given: object, uid: str, name: str) -> None:
         super().__init__(
-            f"this state is that of the run with the uid {given!r}, and this run, {name!r}, has {uid!r}: load a "
-            f"checkpoint of this run, or continue that one: start_run(…, uid={given!r}, resume='must')"
+            f"this state is that of the run with the uid {given!r}, and this run, {name!r}, has {uid!r}. Go on "
+            f"with that one, start_run(…, uid={given!r}, resume='must'), however it ended; or, for a run of its own, move "
+            f"the checkpoint away"
         )
 
 
@@ -308,9 +324,19 @@ class RunExists(TrackingError):
 
 
 class NoSuchRun(TrackingError):
-    """A run was to be continued that is not there."""
+    """A run was to be continued that is not there, or that is finished and was not named by its uid."""
 
-    def __init__(self, wanted: str, root: Path, known: Iterable[str]) -> None:
+    def __init__(
+        self, wanted: str, root: Path, known: Iterable[str], finished: Sequence[str] = ()
+    ) -> None:
+        if finished:
+            are = "is FINISHED" if len(finished) == 1 else "are FINISHED"
+            super().__init__(
+                f"no run {wanted} can be continued in {root} without its uid: {_some(map(repr, finished))} {are}. Such a "
+                f"run goes on where its uid is named, start_run(…, uid={finished[-1]!r}, resume='must'), and "
+                f"resume='auto' without it starts a new one"
+            )
+            return
         super().__init__(
             f"no run {wanted} can be continued in {root}. {suggestion(wanted, known)} "
             f"resume='auto' starts a new one where there is none"

@@ -90,6 +90,7 @@ class LogWriter:
         "_waiting",
         "_waiting_bytes",
         "gone",
+        "lacks_end",
         "lost",
         "trouble",
     )
@@ -108,6 +109,7 @@ class LogWriter:
         self._torn: int | None = None  # bytes of the file up to a part of a record
         self.trouble: OSError | None = None  # why entries wait
         self.lost = 0  # entries
+        self.lacks_end = False  # whether the last entry, which `close` was given, is one of them
         self.gone: OSError | None = None  # why no reader finds the file, as of the last look
         self._unreachable = 0  # entries written since, which are lost unless the file comes back
 
@@ -191,13 +193,18 @@ class LogWriter:
         with self._lock:
             if self._descriptor < 0:
                 return
+            lost, is_last_lost = self.lost, False
             try:
                 if last is not None:
                     self._write(self._encoder.record(last))
+                    is_last_lost = self.lost > lost
             finally:
-                self.lost += sum(not self._is_written(record) for record in self._waiting)
+                while self._waiting:
+                    is_written = self._is_written(self._waiting.popleft())
+                    self.lost += not is_written
+                    is_last_lost |= not (is_written or self._waiting)
                 self.lost += self._unreachable
-                self._waiting.clear()
+                self.lacks_end = last is not None and is_last_lost
                 os.close(self._descriptor)
                 self._descriptor = -1
 

@@ -304,6 +304,11 @@ class Recorder:
         """Whether the directory was deleted or moved, as of the last look at it."""
         return self._log.gone is not None
 
+    @property
+    def lacks_end(self) -> bool:
+        """Whether the end of the run, which `close` was given, could not be written."""
+        return self._log.lacks_end
+
     def _look(self) -> None:
         """Notice where the directory was deleted or moved. Raises `RecordingFailed` then if strict."""
         error = self._log.look()

@@ -368,6 +368,9 @@ class Run(Recordings):
             # Of those of a directory that is gone, what came before that was noticed is not known.
             entries = f"at least {entries}" if recorder.is_gone else entries
             lost = "is lost" if one else "are lost"
+            if recorder.lacks_end:
+                among = "it is the end of the run" if one else "the end of the run is one of them"
+                lost += f"; {among}, which reads as UNFINISHED, and not as {status}"
             say(f"{entries} of the run {self.name!r} could not be written and {lost}")
 
     def _drain(self, timeout: float, *, is_gone: bool) -> None:

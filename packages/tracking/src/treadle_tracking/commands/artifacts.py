@@ -63,6 +63,7 @@ def _artifacts(given: argparse.Namespace) -> int:
     if given.out is None:
         _tell_what_there_is(run, known, as_json=given.json)
         return FINE
+    _check_is_directory(Path(given.out))
     wanted = known if given.all else _wanted(run, known, given.paths)
     files = [_File.of(path, Path(given.out)) for path in wanted]
     if not given.force:
@@ -83,6 +84,16 @@ def _check(given: argparse.Namespace) -> None:
         raise WrongCall("--out is '', which names no directory. The current one is --out .")
     if given.force and given.out is None:
         raise WrongCall("--force is for downloads: it replaces files that are there")
+
+
+def _check_is_directory(out: Path) -> None:
+    """That it is one, or can be made one."""
+    there = next((path for path in (out, *out.parents) if path.exists()), out)
+    if there.exists() and not there.is_dir():
+        raise WrongCall(
+            f"--out is {str(out)!r}, and {str(there)!r} is a file: name the directory that artifacts are downloaded to, "
+            f"which is made if it is not there"
+        )
 
 
 def _tell_what_there_is(run: RunRecord, known: Sequence[str], *, as_json: bool) -> None:
@@ -189,6 +200,12 @@ def _tell_what_was_done(run: RunRecord, done: Sequence[_File], *, as_json: bool)
 
 def _fetch(run: RunRecord, one: _File) -> None:
     """The whole file, or nothing of it."""
-    one.file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        one.file.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise WrongCall(
+            f"there is a file where the directory {str(one.file.parent)!r} is to be, for the artifact {one.path!r}: name "
+            f"another directory with --out, or move the file"
+        ) from None
     with replaced(one.file) as partial:
         run.reader.download(run, one.path, partial)

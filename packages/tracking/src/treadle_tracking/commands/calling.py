@@ -2,12 +2,15 @@
 
 import argparse
 from collections.abc import Sequence
+from difflib import get_close_matches
 from math import isfinite
 from typing import Any, NoReturn, Protocol
 
 __all__ = ["FINE", "LEFT", "WRONG", "Commands", "Parser", "WrongCall", "count", "names", "seconds"]
 
 FINE, LEFT, WRONG = 0, 1, 2
+
+_UNKNOWN = "unrecognized arguments: "  # as argparse has it
 
 
 class WrongCall(Exception):
@@ -36,7 +39,18 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say it in one sentence, without the usage of everything."""
-        raise WrongCall(f"{message}. {self.prog} --help says what can be given")
+        raise WrongCall(
+            f"{message}. {self._meant(message)}{self.prog} --help says what can be given"
+        )
+
+    def _meant(self, message: str) -> str:
+        """A sentence with the option that may have been meant, where there is one that is not known."""
+        unknown = message.removeprefix(_UNKNOWN) if message.startswith(_UNKNOWN) else ""
+        for word in unknown.split():
+            close = get_close_matches(word.partition("=")[0], self._option_string_actions, n=1)
+            if word.startswith("--") and close:
+                return f"Did you mean {close[0]}? "
+        return ""
 
 
 class Commands(Protocol):

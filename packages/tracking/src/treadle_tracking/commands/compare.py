@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from treadle_tracking.commands.answer import tell, tell_json
 from treadle_tracking.commands.calling import FINE, Commands, WrongCall
-from treadle_tracking.commands.opening import add_target, is_place, opened, read, say_damage
+from treadle_tracking.commands.opening import (
+    add_infer_types,
+    add_target,
+    is_place,
+    opened,
+    read,
+    say_damage,
+)
 from treadle_tracking.commands.which import RUN, only_run, run_named
 from treadle_tracking.errors import UnknownRun
 from treadle_tracking.reading import RunRecord, Runs
@@ -41,6 +48,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--diff", action="store_true", help="print the parameters that differ whole, as diff does"
     )
+    add_infer_types(parser)
     parser.add_argument("--json", action="store_true", help="print the comparison as JSON")
     parser.set_defaults(do=_compare, interrupted=None)
 
@@ -48,14 +56,14 @@ def add(commands: Commands) -> None:
 def _compare(given: argparse.Namespace) -> int:
     from treadle_tracking.comparing import compare
 
-    base = opened(given.target)
+    base = opened(given.target, infer_types=given.infer_types)
     named = list(given.runs)
     chosen: list[RunRecord] = []
     if len(named) == 1:
         if len(read(base)) > 1:
             raise WrongCall("a run is compared with another: name two, or more")
         chosen.append(only_run(base))
-    chosen += [_run(base, text) for text in named]
+    chosen += [_run(base, text, infer_types=given.infer_types) for text in named]
     for run in chosen:
         say_damage(run)
     comparison = compare(*chosen)
@@ -68,17 +76,17 @@ def _compare(given: argparse.Namespace) -> int:
     return FINE
 
 
-def _run(base: Runs, text: str) -> RunRecord:
+def _run(base: Runs, text: str, *, infer_types: bool) -> RunRecord:
     place, sign, name = text.partition("#")
     if sign and is_place(place):
-        elsewhere = opened(place)
+        elsewhere = opened(place, infer_types=infer_types)
         return run_named(elsewhere, name) if name else only_run(elsewhere)
     try:
         return run_named(base, text)
     except UnknownRun:
         if not is_place(text):
             raise
-    return only_run(opened(text))
+    return only_run(opened(text, infer_types=infer_types))
 
 
 def _as_json(comparison: "Comparison") -> dict[str, Any]:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from treadle_tracking.commands import table
 from treadle_tracking.commands.answer import tell, tell_json
 from treadle_tracking.commands.calling import FINE, LEFT, Commands, WrongCall
-from treadle_tracking.commands.listing import found, say_unknown_names
-from treadle_tracking.commands.opening import opened, say_damage, target_named
+from treadle_tracking.commands.listing import found, say_why_nothing
+from treadle_tracking.commands.opening import add_infer_types, opened, say_damage, target_named
 from treadle_tracking.doctor.finding import counted
 from treadle_tracking.errors import InvalidName
+from treadle_tracking.masking import masked
 from treadle_tracking.notices import say
 from treadle_tracking.progress import Progress
 from treadle_tracking.terminal import columns, visible
@@ -52,6 +53,7 @@ def add(commands: Commands) -> None:
         metavar="NAME",
         help="the experiment of new runs there; each its own by default",
     )
+    add_infer_types(parser)
     parser.add_argument("--json", action="store_true", help="print what became of each as JSON")
     parser.set_defaults(do=_copy, interrupted="nothing is lost, and the same command goes on")
 
@@ -60,12 +62,14 @@ def _copy(given: argparse.Namespace) -> int:
     from treadle_tracking.copying import CopyIncomplete, copy_runs
 
     target = target_named(given.target, has_to_be_there=False)
-    every = opened(given.source)
+    every = opened(given.source, infer_types=given.infer_types)
     runs = found(every, given.filter, ["started"])
     for run in runs:
         say_damage(run)
-    if not runs.records and given.filter:
-        say_unknown_names(given.filter, every)
+    if not runs.records:
+        if every.records:
+            say(f"none of {counted(len(every), 'run')} in {masked(every.target)} meets the filter")
+        say_why_nothing(given.filter, every, infer_types=given.infer_types)
     done = {"runs": 0, "of": len(runs.records)}
     failed: CopyIncomplete | None = None
     try:

@@ -10,8 +10,8 @@ from treadle_tracking.commands.answer import tell
 from treadle_tracking.commands.calling import FINE, Commands, WrongCall, names
 from treadle_tracking.commands.delimited import runs_csv
 from treadle_tracking.commands.histories import history_csv, history_json_lines
-from treadle_tracking.commands.listing import found, say_unknown_names
-from treadle_tracking.commands.opening import add_target, opened, say_damage
+from treadle_tracking.commands.listing import found, say_why_nothing
+from treadle_tracking.commands.opening import add_infer_types, add_target, opened, say_damage
 from treadle_tracking.commands.output import checked_out, replaced
 from treadle_tracking.commands.parquet import write_parquet
 from treadle_tracking.commands.records import runs_json_lines
@@ -62,6 +62,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--metrics", action="append", metavar="NAME,…", help="with --history: those of these alone"
     )
+    add_infer_types(parser)
     parser.add_argument("--force", action="store_true", help="replace a file that is there")
     parser.set_defaults(do=_export, interrupted=None)
 
@@ -76,12 +77,12 @@ def _export(given: argparse.Namespace) -> int:
         raise WrongCall("Parquet is no text for stdout: name a file, as in --out runs.parquet")
     if path is not None and path.exists() and not given.force:
         raise WrongCall(f"{given.out!r} is there: give --force if it is to be replaced")
-    every = opened(given.target)
+    every = opened(given.target, infer_types=given.infer_types)
     runs = found(every, given.filter, ["started"]).records
     for run in runs:
         say_damage(run)
-    if not runs and given.filter:
-        say_unknown_names(given.filter, every)
+    if not runs:
+        say_why_nothing(given.filter, every, infer_types=given.infer_types)
     if wanted is not None:
         _check_metrics(wanted, runs)
     done = {"runs": 0}

@@ -6,7 +6,14 @@ from functools import partial
 
 from treadle_tracking.commands.answer import tell, tell_json
 from treadle_tracking.commands.calling import FINE, Commands, Parser, count
-from treadle_tracking.commands.opening import add_target, opened, say_damage, say_unread
+from treadle_tracking.commands.opening import (
+    add_infer_types,
+    add_target,
+    no_run,
+    opened,
+    say_damage,
+    say_unread,
+)
 from treadle_tracking.commands.records import runs_json
 from treadle_tracking.doctor.finding import counted
 from treadle_tracking.errors import suggestion
@@ -17,7 +24,7 @@ from treadle_tracking.progress import Progress
 from treadle_tracking.reading import RunRecord, Runs
 from treadle_tracking.terminal import columns, visible
 
-__all__ = ["add", "found", "say_unknown_names"]
+__all__ = ["add", "found", "say_why_nothing"]
 
 _ON_A_TERMINAL = 50  # runs; what is more has scrolled away
 _NEWEST_FIRST = "started desc"
@@ -77,6 +84,7 @@ def _add_options(parser: Parser) -> None:
         metavar="FIELD,…",
         help="the columns of the table, such as 'name, params.lr, metrics.loss.min'",
     )
+    add_infer_types(parser)
     parser.add_argument("--json", action="store_true", help="print everything of the runs as JSON")
 
 
@@ -95,7 +103,7 @@ def _answer(given: argparse.Namespace, filter: str) -> int:
     from treadle_tracking.commands import rows
 
     fields = None if given.columns is None else rows.asked_columns(given.columns)
-    runs = opened(given.target)
+    runs = opened(given.target, infer_types=given.infer_types)
     records = found(runs, filter, given.order_by).records
     for run in records:
         say_damage(run)
@@ -141,7 +149,7 @@ def found(runs: Runs, filter: str, order_by: Sequence[str] | None = None) -> Run
 def _say_nothing_is_found(runs: Runs, filter: str, given: argparse.Namespace) -> None:
     where = masked(runs.target)
     if not runs.records:
-        say(f"there is no run in {where}")
+        say(visible(no_run(runs)))
     elif not filter:
         say(f"no run is found in {where}")
     elif getattr(given, "experiment", None) is not None:
@@ -151,14 +159,21 @@ def _say_nothing_is_found(runs: Runs, filter: str, given: argparse.Namespace) ->
         )
     else:
         say(f"none of {counted(len(runs), 'run')} in {where} meets the filter")
-        say_unknown_names(filter, runs)
+        say_why_nothing(filter, runs, infer_types=given.infer_types)
 
 
-def say_unknown_names(filter: str, runs: Iterable[RunRecord]) -> None:
-    """Name what a filter asks for that none of these runs has: the answer is empty for that."""
+def say_why_nothing(filter: str, runs: Runs, *, infer_types: bool) -> None:
+    """Say why no run meets a filter: there is none, or none has what is asked for, or has it of another type."""
+    if not runs.records:
+        say(visible(no_run(runs)))
+        return
+    from treadle_tracking.commands.mistyped import mistyped
     from treadle_tracking.searching import parse
 
-    _say_unknown(parse(filter).names, runs)
+    asked = parse(filter)
+    _say_unknown(asked.names, runs)
+    for hint in mistyped(asked.conditions, runs, infer_types=infer_types):
+        say(visible(hint))
 
 
 def _say_unknown_order(order_by: Sequence[str] | None, runs: Iterable[RunRecord]) -> None:

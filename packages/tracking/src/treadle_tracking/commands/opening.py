@@ -11,10 +11,21 @@ from treadle_tracking.masking import masked
 from treadle_tracking.notices import say
 from treadle_tracking.progress import Progress
 from treadle_tracking.reading import RunRecord, Runs, open_runs
+from treadle_tracking.shell import migrate_command
 from treadle_tracking.target import is_target
 from treadle_tracking.terminal import visible
 
-__all__ = ["add_target", "is_place", "opened", "read", "say_damage", "say_unread", "target_named"]
+__all__ = [
+    "add_infer_types",
+    "add_target",
+    "is_place",
+    "no_run",
+    "opened",
+    "read",
+    "say_damage",
+    "say_unread",
+    "target_named",
+]
 
 _SQLITE = b"SQLite format 3\0"
 
@@ -26,6 +37,16 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         metavar="TARGET",
         help="where the runs are: tensorboard:DIR, mlflow:URI, or the path of a directory, which is taken as "
         "tensorboard:PATH",
+    )
+
+
+def add_infer_types(parser: argparse.ArgumentParser) -> None:
+    """Let be asked for the types of parameters that are texts alone at their place."""
+    parser.add_argument(
+        "--infer-types",
+        action="store_true",
+        help="read parameters that are there as texts alone, as MLflow has those of runs of others, as the numbers and "
+        "the like that they are the texts of",
     )
 
 
@@ -75,15 +96,15 @@ def _advice(path: Path) -> str:
     return "Name a directory that runs are below"
 
 
-def opened(text: str) -> Runs:
-    """The runs of a place, not read yet.
+def opened(text: str, *, infer_types: bool = False) -> Runs:
+    """The runs of a place, not read yet; `infer_types` as for `open_runs`.
 
     Raises:
         WrongCall: there is no such place.
         TrackingError: it cannot be reached.
     """
     try:
-        return open_runs(target_named(text))
+        return open_runs(target_named(text), infer_types=infer_types)
     except RunDirectoryError as error:
         raise WrongCall(str(error)) from None
 
@@ -98,6 +119,19 @@ def read(runs: Runs) -> Runs:
         _ = runs.records
     say_unread(runs)
     return runs
+
+
+def no_run(runs: Runs) -> str:
+    """The sentence for a place without any; of MLflow's old file store, with what to do with it."""
+    sentence = f"there is no run in {masked(runs.target)}"
+    scheme, _, path = runs.target.partition(":")
+    folder = Path(path)
+    if scheme != "tensorboard" or not any(folder.glob("[0-9]*/meta.yaml")):
+        return sentence
+    return (
+        f"{sentence} but those of MLflow's old file store, which MLflow itself no longer opens. They are brought into a "
+        f"database by: {migrate_command(folder)}"
+    )
 
 
 def say_unread(runs: Runs) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from treadle_tracking.atomic import unfinished
+from treadle_tracking.atomic import name_target, unfinished
 from treadle_tracking.commands.calling import WrongCall
 
 __all__ = ["checked_out", "replaced"]
@@ -38,8 +38,7 @@ def replaced(path: Path) -> Iterator[Path]:
         yield partial
         partial.replace(path)
     except OSError as error:
-        if error.filename == str(partial):
-            error.filename = str(path)
+        name_target(error, partial, path)
         raise
     finally:
         partial.unlink(missing_ok=True)

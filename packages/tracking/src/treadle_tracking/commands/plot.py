@@ -3,12 +3,11 @@
 import argparse
 import webbrowser
 from collections.abc import Sequence
-from pathlib import Path
 
 from treadle_tracking.commands.answer import tell
 from treadle_tracking.commands.calling import FINE, Commands, WrongCall, names
-from treadle_tracking.commands.listing import found, say_unknown_names
-from treadle_tracking.commands.opening import add_target, opened, say_damage
+from treadle_tracking.commands.listing import found, say_why_nothing
+from treadle_tracking.commands.opening import add_infer_types, add_target, opened, say_damage
 from treadle_tracking.commands.output import checked_out
 from treadle_tracking.doctor.finding import counted
 from treadle_tracking.terminal import visible
@@ -63,6 +62,7 @@ def add(commands: Commands) -> None:
         metavar="NAME=MIN:MAX",
         help="which runs are selected at first; either may be left out, as in lr=1e-4:",
     )
+    add_infer_types(parser)
     parser.add_argument("--title", metavar="TEXT", help="the title of the page")
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     parser.add_argument(
@@ -72,7 +72,13 @@ def add(commands: Commands) -> None:
 
 
 def _plot(given: argparse.Namespace) -> int:
-    from treadle_tracking.plots import AmbiguousAxis, InvalidBounds, ScaleUnfit, UnknownAxis
+    from treadle_tracking.plots import (
+        AmbiguousAxis,
+        InvalidBounds,
+        NoPage,
+        ScaleUnfit,
+        UnknownAxis,
+    )
 
     path = checked_out(given.out)
     options = {
@@ -83,33 +89,26 @@ def _plot(given: argparse.Namespace) -> int:
         "bounds": dict(_bounds(text) for text in given.bounds) or None,
         "title": given.title,
     }
-    every = opened(given.target)
+    every = opened(given.target, infer_types=given.infer_types)
     runs = found(every, given.filter)
     for run in runs:
         say_damage(run)
-    if not runs.records and given.filter:
-        say_unknown_names(given.filter, every)
+    if not runs.records:
+        say_why_nothing(given.filter, every, infer_types=given.infer_types)
     try:
         page = runs.parallel_coordinates(**options)
     except (AmbiguousAxis, InvalidBounds, ScaleUnfit, UnknownAxis) as error:
         raise WrongCall(str(error)) from None
-    if path.exists() and not given.force and not _is_such_a_page(path, page.html):
+    try:
+        saved = page.save(path, force=given.force)
+    except NoPage:
         raise WrongCall(
             f"{str(path)!r} is there, and is no page of this kind: give --force if it is to be replaced"
-        )
-    saved = page.save(path)
+        ) from None
     tell([visible(f"{saved}: {counted(len(runs.records), 'run')}")])
     if given.open:
         webbrowser.open(saved.absolute().as_uri())
     return FINE
-
-
-def _is_such_a_page(path: Path, html: str) -> bool:
-    """Whether it begins as our pages do, up to the digest of the script in their policy."""
-    beginning, digest, _ = html.partition("sha256-")
-    expected = (beginning + digest).encode()
-    with path.open("rb") as file:
-        return bool(digest) and file.read(len(expected)) == expected
 
 
 def _pair(option: str, text: str, example: str) -> Sequence[str]:

@@ -9,7 +9,7 @@ from attrs import evolve
 from treadle_tracking.commands import shown, table
 from treadle_tracking.commands.answer import tell, tell_json
 from treadle_tracking.commands.calling import FINE, Commands
-from treadle_tracking.commands.opening import add_target, opened, say_damage
+from treadle_tracking.commands.opening import add_infer_types, add_target, opened, say_damage
 from treadle_tracking.commands.which import RUN, only_run, run_named
 from treadle_tracking.comparing.shown import exact
 from treadle_tracking.entries import ParamValue
@@ -37,6 +37,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "run", nargs="?", metavar="RUN", help=f"{RUN}; it may be left out where there is one run"
     )
+    add_infer_types(parser)
     parser.add_argument("--json", action="store_true", help="print it as JSON")
     parser.set_defaults(do=_show, interrupted=None)
 
@@ -44,7 +45,7 @@ def add(commands: Commands) -> None:
 def _show(given: argparse.Namespace) -> int:
     from treadle_tracking.commands.records import run_json
 
-    runs = opened(given.target)
+    runs = opened(given.target, infer_types=given.infer_types)
     run = only_run(runs) if given.run is None else run_named(runs, given.run)
     say_damage(run)
     with Progress(partial("reading {}".format, visible(run.name))):

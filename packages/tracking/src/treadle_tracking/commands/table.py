@@ -10,6 +10,7 @@ __all__ = ["Column", "lines", "natural_width"]
 
 _GAP = "  "
 _LEAST = 8  # columns of a text that is cut
+_WIDEST = 200  # columns of a text that can be cut, where the table may be as wide as it is
 
 
 @frozen
@@ -35,12 +36,17 @@ def lines(
     Args:
         columns: Each cell's column.
         rows: One cell a column each.
-        most: How wide the table may be; None for as wide as it is. The widest texts that can be cut are, as far as is needed;
-            then the lines.
+        most: How wide the table may be; None for as wide as it is, with 200 columns for a text that can be cut. The widest
+            texts that can be cut are, as far as is needed; then the lines.
     """
     shown = [[visible(cell) for cell in row] for row in rows]
     widths = _widths(columns, shown)
-    if most is not None:
+    if most is None:
+        widths = [
+            min(size, _WIDEST) if column.can_be_cut else size
+            for column, size in zip(columns, widths, strict=True)
+        ]
+    else:
         _narrow(widths, columns, most - len(_GAP) * (len(columns) - 1))
     for row in [[visible(column.header) for column in columns], *shown]:
         line = _GAP.join(

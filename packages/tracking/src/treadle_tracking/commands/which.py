@@ -5,7 +5,7 @@ from pathlib import Path
 
 from treadle_tracking.commands import shown, table
 from treadle_tracking.commands.calling import WrongCall
-from treadle_tracking.commands.opening import read
+from treadle_tracking.commands.opening import no_run, read
 from treadle_tracking.errors import AmbiguousRun, UnknownRun
 from treadle_tracking.reading import RunRecord, Runs
 
@@ -72,8 +72,11 @@ def only_run(runs: Runs) -> RunRecord:
     """
     records = read(runs).records
     if len(records) != 1:
-        how_many = f"there are {len(records):,} runs" if records else "there is no run"
-        raise WrongCall(f"{how_many} in {runs.target}: name one, by its uid or its name")
+        if not records:
+            raise WrongCall(no_run(runs))
+        raise WrongCall(
+            f"there are {len(records):,} runs in {runs.target}: name one, by its uid or its name"
+        )
     return records[0]
 
 
@@ -92,15 +95,20 @@ def _several(text: str, found: Sequence[RunRecord]) -> WrongCall:
     lines = list(table.lines(columns, rows[:_MOST_SHOWN], None))[1:]
     more = [f"and {len(rows) - _MOST_SHOWN:,} more"] if len(rows) > _MOST_SHOWN else []
     listed = "".join(f"\n    {line}" for line in [*lines, *more])
-    begins = all(run.uid.startswith(text) for run in found)
+    # By its name, a run is found before another by the beginning of its uid.
+    are_called = any(text in {run.name, f"{run.experiment}/{run.name}"} for run in found)
     if len({run.uid for run in found}) == 1:
-        called = f"runs {'have the uid' if begins else 'are called'} {text!r}, as copies of one directory"
+        have, one = "are called", "are"
+        if not are_called:
+            have = "have the uid" if found[0].uid == text else "have a uid that begins with"
+            one = "have"
         return WrongCall(
-            f"{len(found):,} {called} {'have' if begins else 'are'}. Name one by its place, in the last column:{listed}"
+            f"{len(found):,} runs {have} {text!r}, as copies of one directory {one}. Name one by its place, in the last "
+            f"column:{listed}"
         )
     called = (
-        f"the uids of {len(found):,} runs begin with"
-        if begins
-        else f"{len(found):,} runs are called"
+        f"{len(found):,} runs are called"
+        if are_called
+        else f"the uids of {len(found):,} runs begin with"
     )
     return WrongCall(f"{called} {text!r}. Name one by its uid:{listed}")

@@ -117,11 +117,15 @@ def _point(point: tuple[int, int, float]) -> tuple[object, ...]:
 
 def _compare_texts(run: RunRecord, there: RunRecord, found: Difference, *, is_newer: bool) -> None:
     theirs = leaves(there.params)
+    # In MLflow, written by others, whose copy may have been given types.
+    texts_alone = run.directory is None and run.uid == run.identity
     for name, value in leaves(run.params).items():
         if name not in theirs:
             found.lacking.append(f"the parameter {name!r}")
         # A place where parameters are texts may not know of what type they were.
-        elif repr(value) != repr(theirs[name]) and theirs[name] != shown(value):
+        elif repr(value) != repr(theirs[name]) and not (
+            theirs[name] == shown(value) or (texts_alone and shown(theirs[name]) == value)
+        ):
             if is_newer:
                 found.lacking.append(f"the parameter {name!r}")
             else:

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from attrs import evolve
 
-from treadle_tracking.atomic import write_file
+from treadle_tracking.atomic import is_no_room, write_file
 from treadle_tracking.copying.destination import Addition, Put
 from treadle_tracking.copying.errors import NotCopyable, TargetIsRun
 from treadle_tracking.copying.files import UNCOPYABLE, safe_path, why_not
@@ -105,12 +105,20 @@ class Directories:
 
     def put(self, run: RunRecord, experiment: str, addition: Addition | None) -> Put:
         """As `Destination` says."""
-        with self._made(run, experiment) as (made, problems):
-            if addition is None:
-                directory = self._placed(made, experiment, run)
-            else:
-                directory = Path(addition.there.identity)
-                _renew(directory, made)
+        try:
+            with self._made(run, experiment) as (made, problems):
+                if addition is None:
+                    directory = self._placed(made, experiment, run)
+                else:
+                    directory = Path(addition.there.identity)
+                    _renew(directory, made)
+        except OSError as error:
+            if is_no_room(error):
+                # Of which file, says nothing: that of one that is taken away again.
+                raise RunDirectoryError(
+                    self._root, (error.strerror or str(error)).lower(), "Make room, and copy again"
+                ) from error
+            raise
         return Put(str(directory), tuple(problems.values()))
 
     @contextmanager
@@ -248,6 +256,8 @@ class _Files:
             try:
                 kept = self._kept[entry.path] = self._fetched(entry)
             except UNCOPYABLE as error:
+                if is_no_room(error):  # for what comes after it neither
+                    raise
                 self.problems[entry.path] = why_not(entry.path, error)
                 return None
         return evolve(kept, wall_time=entry.wall_time)

@@ -11,7 +11,7 @@ from typing import Self
 
 from attrs import evolve, field, frozen
 
-from treadle_tracking.atomic import write_file
+from treadle_tracking.atomic import is_no_room, name_target, write_file
 from treadle_tracking.backends import BackendWithoutReader
 from treadle_tracking.backends import mirror as make_mirror
 from treadle_tracking.backends import reader as make_reader
@@ -274,6 +274,9 @@ def _at_hand(run: RunRecord, entry: Entry, directory: Path, problems: dict[str, 
         else:
             _link(run, run.directory, entry.path, file)
     except UNCOPYABLE as error:
+        if isinstance(error, OSError) and is_no_room(error):
+            name_target(error, file, file)
+            raise
         # The mirror finds no file, and says so at its place.
         problems[entry.path] = why_not(entry.path, error)
     return evolve(entry, path=path)

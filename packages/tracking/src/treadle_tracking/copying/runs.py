@@ -82,6 +82,8 @@ def copy_runs(
         _check_apart([runs.target], destination)
         records = runs.records
         _check_apart({run.target for run in records}, destination)
+        if not records:  # a place for nothing is not made
+            return []
         stack.enter_context(destination)
         return _copied(records, destination, experiment, progress or _silent)
 

@@ -113,7 +113,8 @@ def _findings_beside_damage(run: Run) -> Iterator[Finding]:
         yield _params_finding(run, _PARAMS_NO_JSON)
     for path in sorted(_artifacts_beside_damage(run.directory)):
         if not (run.directory / ARTIFACTS / path).is_file():
-            yield _artifact_finding(run, path, "is missing")
+            what = f"is missing{_way_back(run, run.directory / ARTIFACTS / path)}"
+            yield _artifact_finding(run, path, what)
     yield from _leftover_findings(run)
 
 
@@ -208,8 +209,8 @@ def _damage_findings(run: Run) -> Iterator[Finding]:
                     directory=run.directory,
                     kind="damaged",
                     sentence=f"{bytes_of(damage.size)} {where} are damaged: {counted(damage.before, 'entry', 'entries')} "
-                    f"before them can be read, and {counted(damage.behind, 'entry', 'entries')} behind them only once "
-                    f"they are mended",
+                    f"before them can be read; {counted(damage.behind, 'entry', 'entries')} behind them reach a mirror, "
+                    f"and where a length was hit a reader too, only once they are mended",
                     remedy="they are set aside in abandoned/, and everything else can be read",
                     mend=partial(_set_aside, damage),
                 )
@@ -262,12 +263,19 @@ def _artifact_findings(run: Run, log: _Log) -> Iterator[Finding]:
             )
             yield evolve(_artifact_finding(run, artifact.path, what), is_problem=False)
         else:
-            yield _artifact_finding(run, artifact.path, what)
+            yield _artifact_finding(run, artifact.path, what + _way_back(run, path))
 
 
 def _artifact_finding(run: Run, path: str, what: str) -> Finding:
     return Finding(
         directory=run.directory, kind="artifact", sentence=f"the artifact {path!r} {what}"
+    )
+
+
+def _way_back(run: Run, path: Path) -> str:
+    return (
+        f". Put it back in its place, {path}; or, where there is none any more, go on with the run, "
+        f"start_run(…, directory={str(run.directory)!r}, resume='must'), and keep another file under this name"
     )
 
 

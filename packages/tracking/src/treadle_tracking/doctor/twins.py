@@ -66,7 +66,8 @@ def _finding(uid: str, one: _Known, others: list[_Known]) -> Finding:
         return Finding(
             directory=one.directory,
             kind="same uid",
-            sentence=f"{same}, as a copy has: readers list each of them, and none is found by its uid alone",
+            sentence=f"{same}, as a copy has: readers list each of them, and none is found by its uid alone. "
+            f"Move the one that is not the run out of the directory where runs are, or delete it",
             is_problem=False,
         )
     forget = forget_command(one.directory, shared[0])

@@ -84,7 +84,7 @@ def _of_environment(given: str) -> str:
 
 
 def _pass_over_file_store(uri: str) -> None:
-    """Tell whoever has runs of MLflow's old default beside him that this is not where the run goes.
+    """Tell whoever has runs of MLflow's old default beside him that this is not what `mlflow:` means.
 
     MLflow itself takes such a folder for its default still, and then refuses to open it.
     """
@@ -93,6 +93,6 @@ def _pass_over_file_store(uri: str) -> None:
     if any(folder.glob("[0-9]*/meta.yaml")):
         command = migrate_command(folder)
         say(
-            f"the run goes to {uri}, and {folder}, a file store of older versions of MLflow, is passed over; "
+            f"'mlflow:' is {uri} here, and {folder}, a file store of older versions of MLflow, is passed over; "
             f"its runs are brought into a database of their own by: {command}"
         )

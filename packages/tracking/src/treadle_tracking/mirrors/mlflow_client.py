@@ -15,7 +15,13 @@ from treadle_tracking.entries import RunStatus
 from treadle_tracking.errors import MissingExtra, TrackingError
 from treadle_tracking.mirrors.address import Address
 from treadle_tracking.mirrors.batching import Request
-from treadle_tracking.mirrors.database import check_driver, check_usable, held
+from treadle_tracking.mirrors.database import (
+    check_driver,
+    check_usable,
+    held,
+    schema_of,
+    unfinished_path,
+)
 from treadle_tracking.mirrors.errors import MirrorFailed
 from treadle_tracking.mirrors.names import escape_file
 from treadle_tracking.mirrors.quiet import quiet, without_telemetry
@@ -90,6 +96,7 @@ class ClientStore:
 
     def __init__(self, address: Address, shown: str, because: str | None = None) -> None:
         self._address = address
+        self._shown = shown
         asking = f"the mirror {shown}"
         check_installed(address, asking, because)
         if address.file is not None:
@@ -107,15 +114,44 @@ class ClientStore:
         """As `Store` says."""
         with discreet(self._address):
             with without_telemetry():
-                from mlflow import MlflowClient
-            uri, file = self._address.uri, self._address.file
+                import mlflow  # noqa: F401
+            file = self._address.file
             if file is None:
-                self._connected = MlflowClient(tracking_uri=uri, registry_uri=uri)
+                self._connected = self._opened()
                 return
             with held(file) as is_new:
                 if is_new:
                     self._make_database(file)
-                self._connected = MlflowClient(tracking_uri=uri, registry_uri=uri)
+                self._connected = self._opened()
+
+    def _opened(self) -> "MlflowClient":
+        from mlflow import MlflowClient
+        from mlflow.exceptions import MlflowException
+
+        uri = self._address.uri
+        try:
+            return MlflowClient(tracking_uri=uri, registry_uri=uri)
+        except MlflowException:
+            if self._address.is_database:
+                self._check_schema()
+            raise
+
+    def _check_schema(self) -> None:
+        """Raise where it is the database's version that MLflow refuses; it says so in a paragraph."""
+        from mlflow import __version__
+        from sqlalchemy import create_engine
+
+        from treadle_tracking.reading.errors import SchemaDiffers
+
+        engine = create_engine(self._address.uri)
+        try:
+            schema = schema_of(engine)
+        finally:
+            engine.dispose()
+        if schema in {"older", "newer"}:
+            raise SchemaDiffers(
+                self._shown, __version__, is_older=schema == "older", purpose="write"
+            ) from None
 
     def close(self) -> None:
         """Let go of the client, and of a database's file: one that is made anew at the same place is opened anew."""
@@ -133,7 +169,9 @@ class ClientStore:
         """Make the tables beside `file`, then put them there: of half of them, MLflow would never make the rest."""
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-        unfinished = file.with_name(f".{file.name}.unfinished")
+        unfinished = unfinished_path(file)
+        # Its journal first: sqlite would take it for that of the next one.
+        unfinished.with_name(f"{unfinished.name}-journal").unlink(missing_ok=True)
         unfinished.unlink(missing_ok=True)
         # Only here can MLflow's own experiment "Default" be kept out of the current directory.
         store = SqlAlchemyStore(  # type: ignore[no-untyped-call]

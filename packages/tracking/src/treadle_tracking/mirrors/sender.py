@@ -9,7 +9,7 @@ from threading import Event, Lock, Thread
 from attrs import evolve
 
 from treadle_tracking.entries import Ended, Entry, Image, Started
-from treadle_tracking.errors import CorruptRecord, TrackingError
+from treadle_tracking.errors import CorruptRecord, TrackingError, shortened
 from treadle_tracking.log import START, Position, last_entry, read_entries
 from treadle_tracking.mirrors.base import Mirror
 from treadle_tracking.mirrors.errors import MirrorFailed
@@ -47,7 +47,7 @@ def _reason(error: BaseException) -> str:
     text = " ".join(str(error).partition("[SQL:")[0].split())
     # A sentence of ours ends with what to type; another's may be a page.
     if isinstance(error, MirrorFailed) or not isinstance(error, TrackingError):
-        text = text[:300]
+        text = shortened(text)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

@@ -3,6 +3,7 @@
 from treadle_tracking.plots.errors import (
     AmbiguousAxis,
     InvalidBounds,
+    NoPage,
     NothingToDraw,
     ScaleUnfit,
     UnknownAxis,
@@ -13,6 +14,7 @@ from treadle_tracking.plots.parallel import parallel_coordinates
 __all__ = [
     "AmbiguousAxis",
     "InvalidBounds",
+    "NoPage",
     "NothingToDraw",
     "Page",
     "ScaleUnfit",

@@ -149,7 +149,8 @@ function pickButton(picture, axis, pick, text, hint) {
 function placeAxis(picture, axis, place) {
   const { layout } = picture;
   axis.part.style.left = `${layout.x(place) - layout.left}px`;
-  axis.part.style.width = `${layout.step}px`;
+  axis.part.style.width = `${layout.roomOf(place)}px`;
+  axis.part.style.setProperty("--room", `${layout.roomOf(place) - 20}px`);
   axis.track.style.top = `${layout.top}px`;
   axis.track.style.height = `${layout.length}px`;
   const ticks =

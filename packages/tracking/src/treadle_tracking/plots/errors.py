@@ -1,10 +1,33 @@
 """What can go wrong when runs are drawn, one class a condition."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from treadle_tracking.errors import TrackingError, seen, suggestion
 
-__all__ = ["AmbiguousAxis", "InvalidBounds", "NothingToDraw", "ScaleUnfit", "UnknownAxis"]
+__all__ = [
+    "AmbiguousAxis",
+    "InvalidBounds",
+    "NoPage",
+    "NothingToDraw",
+    "ScaleUnfit",
+    "UnknownAxis",
+]
+
+
+class NoPage(TrackingError):
+    """A page is to be saved in the place of a file that is no page of its kind.
+
+    Attributes:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{str(path)!r} is there, and is no page of this kind: choose another name, or pass force=True if it is to be "
+            f"replaced"
+        )
+        self.path = path
 
 
 class NothingToDraw(TrackingError):

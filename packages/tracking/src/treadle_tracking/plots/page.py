@@ -1,7 +1,9 @@
 """A page of HTML that needs nothing from anywhere else."""
 
 import json
+import os
 from base64 import b64encode
+from errno import EISDIR
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
@@ -13,6 +15,7 @@ from typing import Any
 from attrs import field, frozen
 
 from treadle_tracking.atomic import write_file
+from treadle_tracking.plots.errors import NoPage
 
 __all__ = ["Page", "built"]
 
@@ -29,15 +32,33 @@ class Page:
 
     html: str = field(repr=False)
 
-    def save(self, path: "str | PathLike[str]") -> Path:
-        """Write the file, as a whole or not at all; what was there is replaced.
+    def save(self, path: "str | PathLike[str]", *, force: bool = False) -> Path:
+        """Write the file, as a whole or not at all. A page of the same kind that was there is replaced.
+
+        Args:
+            path: The file, in a directory that is there.
+            force: Whether to replace any other file, too.
 
         Raises:
+            NoPage: a file is there that is no such page.
             OSError: it cannot be written.
         """
         target = Path(path)
+        if target.is_dir():
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR), str(target))
+        if not force and target.exists() and not self._is_like(target):
+            raise NoPage(target)
         write_file(target, self.html.encode())
         return target
+
+    def _is_like(self, path: Path) -> bool:
+        """Whether a file begins as this page does, up to the digest of the script in its policy."""
+        beginning, digest, _ = self.html.partition("sha256-")
+        expected = (beginning + digest).encode()
+        if not digest or not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return file.read(len(expected)) == expected
 
     def _repr_html_(self) -> str:
         """The page in a frame of its own, which a saved notebook keeps and which no other page of the notebook reaches."""

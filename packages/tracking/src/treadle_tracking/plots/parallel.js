@@ -47,7 +47,11 @@ function layOut(picture) {
     axes.flatMap((axis) => Array.from({ length: picture.count }, (_, run) => placeOf(axis, run))),
   );
   const below = PLACES.slice(1).filter((name) => used.has(name));
-  const step = Math.min(260, Math.max(84, Math.floor((frame.clientWidth - 4) / axes.length)));
+  const room = frame.clientWidth - 4;
+  const even = Math.max(84, Math.floor(room / axes.length));
+  // Right of the last axis are its own labels alone: the lines have what they leave.
+  const last = axes.length === 1 ? even : Math.min(even, axes.at(-1).type === "category" ? 260 : 150);
+  const step = axes.length === 1 ? even : Math.max(even, Math.floor((room - last) / (axes.length - 1)));
   const height = Math.max(440, Math.min(760, Math.round(innerHeight * 0.68)));
   const top = head + above + (used.has("inf") ? 22 : 0);
   const length = height - foot - (below.length > 0 ? 10 + 22 * below.length : 0) - 8 - top;
@@ -63,7 +67,8 @@ function layOut(picture) {
     margin: above + 22,
     placeY,
   });
-  picture.layout.width = Math.max(step * axes.length + 4, 1);
+  picture.layout.width = Math.max(step * (axes.length - 1) + last + 4, 1);
+  picture.layout.roomOf = (place) => (place === axes.length - 1 ? last : step);
   picture.layout.x = (place) => left + place * step;
   picture.layout.y = (axis, run) => {
     const place = placeOf(axis, run);
@@ -155,7 +160,6 @@ function giveBehavior(picture) {
       layOut(picture);
       picture.stage.style.width = `${picture.layout.width}px`;
       picture.stage.style.height = `${picture.layout.height}px`;
-      picture.stage.style.setProperty("--room", `${picture.layout.step - 20}px`);
       picture.axes.forEach((axis, place) => placeAxis(picture, axis, place));
       picture.colorSelect.replaceChildren(
         ...picture.axes.map((axis) => element("option", { value: axis.key, text: axis.label })),

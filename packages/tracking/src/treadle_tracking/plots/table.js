@@ -1,5 +1,6 @@
 // The table of the selected runs.
 
+const LEAST_TEXT = 180; // pixels of a text that is cut; the table is scrolled before it has fewer
 const PAGE_OF_ROWS = 100; // as many rows as are shown at first, and more each time they are asked for
 
 function tableColumns(picture) {
@@ -95,9 +96,29 @@ function drawTable(picture) {
     [...picture.table.querySelectorAll("[data-sort]")]
       .find((button) => button.dataset.sort === focused)
       ?.focus();
+  fitTable(picture.table);
   const left = order.length - shown.length;
   picture.more.hidden = left === 0;
   picture.more.textContent = `Show ${Math.min(PAGE_OF_ROWS, left)} more of ${left}`;
+}
+
+// Texts are as wide as they are, unless the table has no room for that: then the widest are cut.
+function fitTable(table) {
+  table.style.setProperty("--most", "none");
+  table.classList.add("measured");
+  const widths = [...table.tHead.rows[0].cells].map((head) => head.getBoundingClientRect().width);
+  table.classList.remove("measured");
+  let room = table.parentElement.clientWidth;
+  const ascending = widths.sort((one, other) => one - other);
+  for (const [place, width] of ascending.entries()) {
+    const share = room / (ascending.length - place);
+    if (width > share) {
+      // Without the margins of a cell, and an arrow in its head.
+      table.style.setProperty("--most", `${Math.max(LEAST_TEXT, Math.floor(share) - 32)}px`);
+      return;
+    }
+    room -= width;
+  }
 }
 
 function cell(picture, column, run) {

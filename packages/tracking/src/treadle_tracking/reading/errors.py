@@ -4,13 +4,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from shlex import quote
 
-from treadle_tracking.errors import TrackingError, suggestion
+from treadle_tracking.errors import TrackingError, shortened, suggestion
 from treadle_tracking.masking import to_be_filled_in
+from treadle_tracking.mirrors.errors import Purpose
 
 __all__ = [
     "ArtifactUnreadable",
     "DatabaseUnreadable",
     "MLflowFailed",
+    "NoSuchNumber",
     "SchemaDiffers",
     "UnknownArtifact",
     "UnreadableRecord",
@@ -24,25 +26,39 @@ class UnknownArtifact(TrackingError):
         super().__init__(f"the run {run!r} has no artifact {path!r}. {suggestion(path, known)}")
 
 
-class DatabaseUnreadable(TrackingError):
-    """A database of MLflow's is not there, or is none."""
+class NoSuchNumber(TrackingError, IndexError):
+    """A run was asked for by a number, and there are fewer runs."""
 
-    def __init__(self, target: str, reason: str) -> None:
-        super().__init__(
-            f"no runs can be read from {target}: {reason}. Name the database that they were sent to, as in "
-            f"'mlflow:sqlite:///mlflow.db'"
-        )
+    def __init__(self, number: int, place: str, runs: int) -> None:
+        if runs == 0:
+            how_many = "there is none"
+        elif runs == 1:
+            how_many = "there is one, with the number 0"
+        else:
+            how_many = f"there are {runs:,}, from 0 to {runs - 1}"
+        super().__init__(f"no run has the number {number} in {place}: {how_many}")
+
+
+class DatabaseUnreadable(TrackingError):
+    """A database of MLflow's is not there, is none, or cannot be read just now."""
+
+    def __init__(self, target: str, reason: str, advice: str | None = None) -> None:
+        if advice is None:
+            advice = "Name the database that they were sent to, as in 'mlflow:sqlite:///mlflow.db'"
+        super().__init__(f"no runs can be read from {target}: {reason}. {advice}")
 
 
 class SchemaDiffers(TrackingError):
-    """A database of MLflow's is of another version than the MLflow that is installed. Reading upgrades none."""
+    """A database of MLflow's is of another version than the MLflow that is installed. None is upgraded unasked."""
 
-    def __init__(self, target: str, version: str, *, is_older: bool) -> None:
+    def __init__(
+        self, target: str, version: str, *, is_older: bool, purpose: Purpose = "read"
+    ) -> None:
         address = to_be_filled_in(target.removeprefix("mlflow:"))
         if is_older:
             age = "an older"
             advice = (
-                f"Reading does not change it: make a copy of the database, and upgrade it with "
+                f"{'Reading does not change it' if purpose == 'read' else 'Nothing is sent to it until it is upgraded'}: make a copy of the database, and upgrade it with "
                 f"`mlflow db upgrade {quote(address)}`, or install the version that wrote it"
             )
         else:
@@ -58,7 +74,7 @@ class MLflowFailed(TrackingError):
 
     def __init__(self, target: str, error: Exception) -> None:
         # SQLAlchemy goes on with the statement, and MLflow with its cause.
-        text = " ".join(str(error).partition("[SQL:")[0].split())[:300]
+        text = shortened(" ".join(str(error).partition("[SQL:")[0].split()))
         super().__init__(f"{target} cannot be read: {type(error).__name__}: {text}")
 
 

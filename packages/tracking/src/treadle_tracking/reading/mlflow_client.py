@@ -4,9 +4,8 @@ A database is read by MLflow's store for it, which knows how its tables are to b
 nothing can be written to it.
 """
 
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from itertools import groupby
 from math import nan
 from operator import itemgetter
@@ -18,9 +17,10 @@ from weakref import finalize
 
 from treadle_tracking.errors import TrackingError
 from treadle_tracking.mirrors.address import Address
-from treadle_tracking.mirrors.database import check_driver
+from treadle_tracking.mirrors.database import check_driver, schema_of
 from treadle_tracking.mirrors.mlflow_client import check_installed, discreet
 from treadle_tracking.mirrors.quiet import without_telemetry
+from treadle_tracking.reading.database import check_database, is_locked, locked
 from treadle_tracking.reading.errors import DatabaseUnreadable, MLflowFailed, SchemaDiffers
 from treadle_tracking.reading.mlflow_source import (
     Experiment,
@@ -30,16 +30,15 @@ from treadle_tracking.reading.mlflow_source import (
     StoredFile,
     StoredRun,
 )
+from treadle_tracking.reading.points import Points
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric, Run
-from treadle_tracking.reading.points import Points
 
 __all__ = ["ClientSource"]
 
 _PAGE = 1_000  # of runs and of experiments
 _RUNS_AT_ONCE = 100  # of which a whole history is in memory
-_PATIENCE = 30.0  # seconds for a transaction of another program
 _UNKNOWN = "RESOURCE_DOES_NOT_EXIST"
 _INVALID = "INVALID_PARAMETER_VALUE"
 
@@ -66,7 +65,7 @@ class ClientSource:
         self._shown = shown
         if address.file is not None:
             # Before anything has to be installed or imported.
-            _check_database(address.file)
+            check_database(address.file)
         asking = f"reading {shown}"
         check_installed(address, asking, because)
         if address.is_database and address.file is None:
@@ -113,27 +112,21 @@ class ClientSource:
 
     def _check_schema(self, uri: str) -> None:
         """Raise where MLflow would upgrade the database, or cannot read it."""
-        from alembic.script import ScriptDirectory
         from mlflow import __version__
-        from mlflow.store.db.utils import _get_alembic_config, _get_schema_version
         from sqlalchemy import create_engine, text
 
-        config = _get_alembic_config(db_url="")  # type: ignore[no-untyped-call]
-        revisions = ScriptDirectory.from_config(config)
-        latest = revisions.get_current_head()
         engine = create_engine(uri)
         try:
-            found = _get_schema_version(engine)  # type: ignore[no-untyped-call]
-            if found is not None and found == latest:
+            schema = schema_of(engine)
+            if schema == "same":
                 with engine.connect() as connection:
                     any_experiment = connection.execute(text("SELECT 1 FROM experiments")).first()
         finally:
             engine.dispose()
-        if found is None:
+        if schema == "none":
             raise DatabaseUnreadable(self._shown, "it is no database of MLflow's")
-        if found != latest:
-            is_older = found in {one.revision for one in revisions.walk_revisions()}
-            raise SchemaDiffers(self._shown, __version__, is_older=is_older)
+        if schema != "same":
+            raise SchemaDiffers(self._shown, __version__, is_older=schema == "older")
         if any_experiment is None:
             # MLflow would make its experiment "Default".
             raise DatabaseUnreadable(self._shown, "nothing was ever written to it")
@@ -147,6 +140,8 @@ class ClientSource:
         except (TrackingError, FilterRefused, NoSuchFile):
             raise
         except Exception as error:
+            if is_locked(error):
+                raise locked(self._shown) from None
             if self._address.uri == self._address.shown:
                 raise MLflowFailed(self._shown, error) from error
             raise MLflowFailed(self._shown, error) from None
@@ -247,19 +242,6 @@ class ClientSource:
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
         return get_artifact_repository(run.artifact_uri, tracking_uri=self._address.uri)
-
-
-def _check_database(file: Path) -> None:
-    """Raise where there is no sqlite database, without making one."""
-    if not file.exists():
-        raise DatabaseUnreadable(f"mlflow:sqlite:///{file}", "there is no such file")
-    try:
-        with closing(
-            sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True, timeout=_PATIENCE)
-        ) as connection:
-            connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
-    except sqlite3.Error as error:
-        raise DatabaseUnreadable(f"mlflow:sqlite:///{file}", str(error)) from error
 
 
 def _pages(ask: Callable[[str | None], Any]) -> Iterator[Any]:

@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from treadle_tracking.errors import AmbiguousRun, InvalidName, UnknownRun
+from treadle_tracking.reading.errors import NoSuchNumber
 from treadle_tracking.reading.reader import Reader
 from treadle_tracking.reading.record import RunRecord
 
@@ -69,12 +70,15 @@ class Runs:
             InvalidName: the key is neither a text nor a number.
             UnknownRun: there is no such run.
             AmbiguousRun: there are several.
-            IndexError: there are fewer.
+            NoSuchNumber: there are fewer. It is an IndexError, too.
         """
         if isinstance(key, slice):
             return type(self)(self._reader, self.records[key])
         if isinstance(key, int) and not isinstance(key, bool):
-            return self.records[key]
+            try:
+                return self.records[key]
+            except IndexError:
+                raise NoSuchNumber(key, self._place, len(self.records)) from None
         if not isinstance(key, str):
             raise InvalidName("the run that is asked for", key, "Give a uid, a name or a number")
         return self._named(key)
@@ -84,11 +88,15 @@ class Runs:
         for key in ("uid", "name", "identity"):
             found = found or [run for run in self.records if getattr(run, key) == name]
         if not found:
-            place = self.target.removeprefix("tensorboard:")
-            raise UnknownRun(name, place, dict.fromkeys(run.name for run in self.records))
+            raise UnknownRun(name, self._place, dict.fromkeys(run.name for run in self.records))
         if len(found) > 1:
             raise AmbiguousRun(name, [run.directory or run.identity for run in found])
         return found[0]
+
+    @property
+    def _place(self) -> str:
+        """As errors name it."""
+        return self.target.removeprefix("tensorboard:")
 
     @property
     def unreadable(self) -> tuple[Exception, ...]:
