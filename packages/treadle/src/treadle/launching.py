@@ -146,7 +146,7 @@ def _launched(
         StateMismatch,
     )
 
-    run = None
+    run, again = None, ""
     try:
         run = start_run(
             list(wanted.target),

@@ -4,12 +4,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, cast
 
 from treadle_tracking.commands import shown, table
-from treadle_tracking.commands.which import short_uids
+from treadle_tracking.comparing.labels import beginnings
 from treadle_tracking.leaves import leaves
 from treadle_tracking.reading import RunRecord
+from treadle_tracking.reading.extremes import extremes
 from treadle_tracking.searching.fields import Extremes, Field, ranged, reader, subject
 
-__all__ = ["asked_columns", "default_columns", "extremes_of", "lines"]
+__all__ = ["asked_columns", "default_columns", "lines"]
 
 _GAP = 2
 _ATTRIBUTES = "uid", "experiment", "name", "status", "started", "duration"
@@ -76,37 +77,26 @@ def lines(
     Raises:
         TrackingError: a place that must be asked for histories cannot be reached.
     """
-    columns, rows = _cells(runs, fields, extremes_of(runs, fields), in_full=in_full)
+    columns, rows = _cells(runs, fields, _unknown_extremes(runs, fields), in_full=in_full)
     return list(table.lines(columns, rows, most))
 
 
-def extremes_of(runs: Sequence[RunRecord], fields: Sequence[Field]) -> dict[int, Extremes]:
-    """The least and the greatest values that columns show, by the number of each run that does not know its own."""
+def _unknown_extremes(runs: Sequence[RunRecord], fields: Sequence[Field]) -> dict[str, Extremes]:
+    """The least and the greatest values that columns show, by the identity of each run that does not know its own."""
     names = ranged(fields)
-    asked = [
-        (number, run)
-        for number, run in enumerate(runs)
-        if run.extremes is None and not names.isdisjoint(run.metrics)
-    ]
-    if not asked:
-        return {}
-    numbers = {run.identity: number for number, run in asked}
-    found: dict[int, dict[str, tuple[float, float]]] = {}
-    # The runs of one table are of one place.
-    for run, name, points in asked[0][1].reader.histories([run for _, run in asked], names):
-        found.setdefault(numbers[run.identity], {})[name] = points.extremes
-    return dict(found)
+    asked = [run for run in runs if run.extremes is None and not names.isdisjoint(run.metrics)]
+    return extremes(asked, names)  # the runs of one table are of one place
 
 
 def _cells(
     runs: Sequence[RunRecord],
     fields: Sequence[Field],
-    extremes: Mapping[int, Extremes],
+    known: Mapping[str, Extremes],
     *,
     in_full: bool,
 ) -> tuple[list[table.Column], list[list[str]]]:
-    subjects = [subject(run, fields, extremes.get(number)) for number, run in enumerate(runs)]
-    uids = [run.uid for run in runs] if in_full else short_uids(runs)
+    subjects = [subject(run, fields, known.get(run.identity)) for run in runs]
+    uids = [run.uid for run in runs] if in_full else beginnings([run.uid for run in runs])
     ambiguous = _ambiguous(fields, runs)
     columns: list[table.Column] = []
     cells: list[list[str]] = []

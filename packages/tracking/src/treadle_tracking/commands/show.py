@@ -15,6 +15,7 @@ from treadle_tracking.comparing.shown import exact
 from treadle_tracking.entries import ParamValue
 from treadle_tracking.progress import Progress
 from treadle_tracking.reading import Contents, RunRecord
+from treadle_tracking.reading.extremes import extremes
 from treadle_tracking.terminal import columns, cut, padded, visible, width
 
 __all__ = ["add"]
@@ -50,12 +51,12 @@ def _show(given: argparse.Namespace) -> int:
     say_damage(run)
     with Progress(partial("reading {}".format, visible(run.name))):
         contents = run.contents
-        extremes = _extremes(run)
+        known = _extremes(run)
     if given.json:
-        tell_json(run_json(evolve(run, known_contents=contents), extremes))
+        tell_json(run_json(evolve(run, known_contents=contents), known))
     else:
         most = columns()
-        for line in _lines(run, contents, extremes, most):
+        for line in _lines(run, contents, known, most):
             tell([line if most is None else cut(line, most)])
     return FINE
 
@@ -63,7 +64,7 @@ def _show(given: argparse.Namespace) -> int:
 def _extremes(run: RunRecord) -> Mapping[str, tuple[float, float]]:
     if run.extremes is not None:
         return run.extremes
-    return {name: points.extremes for _, name, points in run.reader.histories([run])}
+    return extremes([run]).get(run.identity, {})
 
 
 def _lines(

@@ -6,23 +6,15 @@ from pathlib import Path
 from treadle_tracking.commands import shown, table
 from treadle_tracking.commands.calling import WrongCall
 from treadle_tracking.commands.opening import no_run, read
+from treadle_tracking.comparing.labels import beginnings
 from treadle_tracking.errors import AmbiguousRun, UnknownRun
 from treadle_tracking.reading import RunRecord, Runs
 
-__all__ = ["RUN", "only_run", "run_named", "short_uids"]
+__all__ = ["RUN", "only_run", "run_named"]
 
 RUN = "a run: its uid or a beginning of it, its name, or EXPERIMENT/NAME"
 
-_LEAST = 8  # characters of a uid, of which there are 32 in ours
 _MOST_SHOWN = 10
-
-
-def short_uids(runs: Sequence[RunRecord]) -> list[str]:
-    """The beginnings of their uids that tell them apart."""
-    distinct, length = len({run.uid for run in runs}), _LEAST
-    while len({run.uid[:length] for run in runs}) < distinct:
-        length += 1
-    return [run.uid[:length] for run in runs]
 
 
 def run_named(runs: Runs, text: str) -> RunRecord:
@@ -90,7 +82,7 @@ def _several(text: str, found: Sequence[RunRecord]) -> WrongCall:
             shown.moment(run.started),
             str(run.directory or run.identity),
         )
-        for uid, run in zip(short_uids(found), found, strict=True)
+        for uid, run in zip(beginnings([run.uid for run in found]), found, strict=True)
     ]
     lines = list(table.lines(columns, rows[:_MOST_SHOWN], None))[1:]
     more = [f"and {len(rows) - _MOST_SHOWN:,} more"] if len(rows) > _MOST_SHOWN else []

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from treadle_tracking.reading.record import RunRecord
 
-__all__ = ["labels"]
+__all__ = ["beginnings", "labels"]
 
 _BEGINNING = 8  # characters of a uid, which are enough for those that are made at random
 
@@ -13,7 +13,7 @@ def labels(runs: Sequence[RunRecord]) -> tuple[str, ...]:
     """Their names; behind those that are not one run's alone, the beginning of the uid, the place, or the number."""
     called = [run.name for run in runs]
     for marks in (
-        _beginnings([run.uid for run in runs]),
+        beginnings([run.uid for run in runs]),
         [run.target.partition(":")[0] for run in runs],
         [run.target for run in runs],
     ):
@@ -24,7 +24,8 @@ def labels(runs: Sequence[RunRecord]) -> tuple[str, ...]:
     return tuple(called)
 
 
-def _beginnings(uids: Sequence[str]) -> list[str]:
+def beginnings(uids: Sequence[str]) -> list[str]:
+    """As much of each as tells them apart."""
     length, distinct = _BEGINNING, len(set(uids))
     while len({uid[:length] for uid in uids}) < distinct:
         length += 1

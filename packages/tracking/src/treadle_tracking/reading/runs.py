@@ -1,11 +1,11 @@
 """Runs of one place or of several, to be searched, compared and looked at."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from treadle_tracking.errors import AmbiguousRun, InvalidName, UnknownRun
 from treadle_tracking.reading.errors import NoSuchNumber
+from treadle_tracking.reading.extremes import extremes
 from treadle_tracking.reading.reader import Reader
 from treadle_tracking.reading.record import RunRecord
 
@@ -134,7 +134,7 @@ class Runs:
             records = tuple(_by_start(self._reader.runs(conditions)))
         else:
             records = self.records
-        return type(self)(self._reader, search(records, filter, order_by, limit, _extremes))
+        return type(self)(self._reader, search(records, filter, order_by, limit, extremes))
 
     def dataframe(self) -> "pd.DataFrame":
         """One row a run: who it is, its parameters, tags, and the last value of each metric.
@@ -202,17 +202,6 @@ class Runs:
     def close(self) -> None:
         """Let go of connections. What is read afterwards makes them again."""
         self._reader.close()
-
-
-def _extremes(
-    runs: Sequence[RunRecord], names: AbstractSet[str]
-) -> dict[str, Mapping[str, tuple[float, float]]]:
-    """The least and the greatest value of metrics, by identity and name: of runs of one place."""
-    found: dict[str, dict[str, tuple[float, float]]] = {}
-    if runs:
-        for run, name, points in runs[0].reader.histories(runs, names):
-            found.setdefault(run.identity, {})[name] = points.extremes
-    return dict(found)
 
 
 def _by_start(runs: Iterable[RunRecord]) -> list[RunRecord]:
