@@ -640,6 +640,7 @@ def test_any_history_of_attempts_is_the_uninterrupted_one(tmp_path_factory, atte
         patch.object(clock_module, "time", SimpleNamespace(time=lambda: next(now))),
         patch.object(starting, "_mirror", lambda uri: mirror),
         patch.object(sender_module, "REST", 0.0),
+        patch.object(sender_module, "WAITING_REST", 0.0),
     ):
         for attempt in [*attempts, last]:
             target = [f"tensorboard:{root}", "mlflow:http://x"]

@@ -75,6 +75,7 @@ class BlockedMirror(ListMirror):
 def _no_pauses(monkeypatch):
     monkeypatch.setattr(sender_module, "FIRST_PAUSE", 0.0)
     monkeypatch.setattr(sender_module, "REST", 0.0)
+    monkeypatch.setattr(sender_module, "WAITING_REST", 0.0)
 
 
 @pytest.fixture
@@ -457,19 +458,21 @@ def test_a_close_that_comes_between_is_heard(tmp_path, log):
 
 
 def test_the_thread_rests_in_proportion_to_its_work(tmp_path, log, monkeypatch):
-    """After every batch the thread rests 19 times the processor time that it took, up to a limit."""
+    """After every batch it rests 19 times the processor time that it took and 9 times the rest of it, up to a limit."""
     for step in range(599):
         log.append(scalars(step))
-    ticks = iter([0.0, 0.1, 5.0, 15.0, 20.0])
+    work, wall = iter([0.0, 0.1, 5.0, 15.0, 20.0]), iter([0.0, 0.3, 5.0, 15.0, 20.0])
     monkeypatch.setattr(sender_module, "REST", 19)
-    monkeypatch.setattr(sender_module.time, "thread_time", lambda: next(ticks))
+    monkeypatch.setattr(sender_module, "WAITING_REST", 9)
+    clocks = SimpleNamespace(thread_time=lambda: next(work), monotonic=lambda: next(wall))
+    monkeypatch.setattr(sender_module, "time", clocks)
     sender = Sender(tmp_path, ListMirror())
     rests = []
     sender._closing = SimpleNamespace(wait=rests.append)
 
     sender._deliver()
 
-    assert [pytest.approx(1.9), 5.0] == rests
+    assert [pytest.approx(1.9 + 1.8), 5.0] == rests
 
 
 def test_a_failing_mirror_is_tried_ever_more_slowly(tmp_path, log, monkeypatch):
@@ -689,7 +692,7 @@ import os, sys
 from pathlib import Path
 from treadle_tracking.entries import Scalars
 from treadle_tracking.mirrors import sender
-sender.REST, sender.BATCH = 0.0, 7
+sender.REST, sender.WAITING_REST, sender.BATCH = 0.0, 0.0, 7
 
 class Files:
     uri, identity = "mlflow:files", "r"

@@ -22,7 +22,7 @@ from treadle_tracking.mirrors.sender import Sender
 
 __all__ = ["follow"]
 
-NICENESS = 5
+NICENESS = 19
 SHORTEST_PAUSE = 0.2  # seconds between two looks at the log, while it grows
 LONGEST_PAUSE = 1.0
 
@@ -82,8 +82,7 @@ def follow(source: TextIO, answers: TextIO) -> None:
     """
     first = json.loads(source.readline())
     directory = Path(first["directory"])
-    # Nobody's interpreter is kept from training.
-    sender = Sender(directory, mirror(first["uri"]), first["when"], rest=0.0)
+    sender = Sender(directory, mirror(first["uri"]), first["when"])
     sender.start()
     looks = first["when"] == "logged"
     for order in _orders(source, first["parent"], directory, sender, looks=looks):

@@ -32,7 +32,9 @@ __all__ = ["Sender", "When"]
 # Entries, the first image being the last of them. A thousand metrics cost the interpreter 50 ms on sqlite, and nobody
 # should wait longer for it; an image is megabytes.
 BATCH = 300
-REST = 19  # times its own work, so that the thread takes a twentieth of the interpreter's time
+REST = 19  # times its own work, so that the thread takes a twentieth of a core
+# Times what it waited for the mirror: a server on the same machine would otherwise take a core that trains.
+WAITING_REST = 9
 LONGEST_REST = 5.0  # seconds
 FIRST_PAUSE = 0.5  # seconds after a failure; twice as long after the next
 LONGEST_PAUSE = 60.0  # seconds
@@ -55,7 +57,7 @@ class Sender:
     """Sends a run's log to a mirror, in order, from where it was left, again and again until it has arrived.
 
     How far it is stands in the run directory, and is moved on only after the mirror has acknowledged. While the run is
-    alive the thread rests 19 times as long as it worked; `close` lets it go flat out. A mirror that fails is told of
+    alive the thread rests 19 times as long as it worked, and 9 times as long as it waited; `close` lets it go flat out. A mirror that fails is told of
     once, on stderr, and tried again, ever more slowly: nothing is ever raised into the run.
 
     Args:
@@ -63,19 +65,15 @@ class Sender:
         mirror: Where to. The sender's thread alone calls its methods.
         when: Whether an entry is sent as soon as it is in the log, or when it is final: with the next `Committed`
             behind it, or with the end of a finished run. What bears no step is final unless something waits before it.
-        rest: How long the thread rests after a batch, in times of the processor time that the batch took.
 
     Raises:
         OSError: the note cannot be written.
     """
 
-    def __init__(
-        self, directory: Path, mirror: Mirror, when: When = "logged", *, rest: float = REST
-    ) -> None:
+    def __init__(self, directory: Path, mirror: Mirror, when: When = "logged") -> None:
         self._directory = directory.absolute()
         self._mirror = mirror
         self._when = when
-        self._rest = rest
         self._noting = Lock()
         self._rewinds = 0
         self._woken = Event()
@@ -214,7 +212,7 @@ class Sender:
         """Send everything that is in the log by now."""
         if not self._is_open and not self._open():
             return
-        began = time.thread_time()
+        began, began_work = time.monotonic(), time.thread_time()
         rewinds = end = None
         while True:
             if rewinds != self._rewinds:
@@ -227,8 +225,10 @@ class Sender:
                 break
             self._mirror.send([entry for entry, _ in batch])
             self._note(evolve(self._sent, position=batch[-1][1]), rewinds)
-            self._closing.wait(min(self._rest * (time.thread_time() - began), LONGEST_REST))
-            began = time.thread_time()
+            worked = time.thread_time() - began_work
+            waited = max(time.monotonic() - began - worked, 0.0)
+            self._closing.wait(min(REST * worked + WAITING_REST * waited, LONGEST_REST))
+            began, began_work = time.monotonic(), time.thread_time()
         if self._when == "committed":
             self._send_early_end()
 
