@@ -67,6 +67,14 @@ def run_in_shell(example: Example) -> None:
     assert done.returncode == 0, f"{example.parsed}\n{done.stdout}{done.stderr}"
 
 
+# Where an example is run that needs no other framework, or not the common ones.
+EXAMPLES = {
+    "determined": pytest.mark.determined,
+    "pieces": pytest.mark.slow,
+    "slurm": pytest.mark.slow,
+    "torchrun": pytest.mark.slow,
+}
+
 pytest_collect_file = Sybil(
     parsers=[
         PythonCodeBlockParser(),
@@ -74,7 +82,7 @@ pytest_collect_file = Sybil(
         written,
         SkipParser(),
     ],
-    patterns=["README.md", "docs/*.md"],
+    patterns=["README.md", "docs/*.md", "docs/examples/*.md"],
     setup=enter,
     teardown=leave,
 ).pytest()
@@ -89,6 +97,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             documents.setdefault(item.path, []).append(item)
             if item.path.name == "tutorial.md":
                 item.add_marker(pytest.mark.slow)  # a dozen programs, each of which imports torch
+            elif item.path.parent.name == "examples":
+                item.add_marker(EXAMPLES.get(item.path.stem, pytest.mark.hosts))
     blocks = [
         block
         for document in documents.values()
