@@ -5,11 +5,13 @@ them into a run. They know nothing of how they are written.
 """
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from attrs import field, frozen
 
-RunStatus: TypeAlias = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
+EndStatus: TypeAlias = Literal["FINISHED", "FAILED", "KILLED"]
+RunStatus: TypeAlias = Literal["RUNNING", EndStatus]
+ENDS: tuple[EndStatus, ...] = get_args(EndStatus)
 Direction: TypeAlias = Literal["min", "max"]
 ParamValue: TypeAlias = "str | int | float | bool | list[ParamValue] | dict[str, ParamValue] | None"
 

@@ -11,6 +11,7 @@ from typing import Any, Self
 from treadle_tracking.atomic import write_file
 from treadle_tracking.directory import PARAMS
 from treadle_tracking.entries import (
+    ENDS,
     Ended,
     Params,
     ParamValue,
@@ -344,7 +345,7 @@ class Run(Recordings):
         Raises:
             InvalidStatus: the status is none of the three, and the run goes on.
         """
-        if status not in ("FINISHED", "FAILED", "KILLED"):
+        if status not in ENDS:
             raise InvalidStatus(status)
         with self._ending:
             if self._status != "RUNNING":

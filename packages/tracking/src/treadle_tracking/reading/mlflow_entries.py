@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from treadle_tracking.entries import (
+    ENDS,
     Artifact,
     Ended,
     Entry,
@@ -78,7 +79,7 @@ def log_of(
     for _, made in timed:
         yield from made()
     yield from _kept(max(began, timed[-1][0]) if timed else began, files, content)
-    if run.ended is not None and run.status in {"FINISHED", "FAILED", "KILLED"}:
+    if run.ended is not None and run.status in ENDS:
         yield Ended(wall_time=run.ended, status=run.status)
 
 

@@ -18,6 +18,7 @@ from sys import float_info
 
 from attrs import frozen
 
+from treadle_tracking.entries import ENDS
 from treadle_tracking.mirrors.mlflow import GROUP_TAG, NAME_LENGTH
 from treadle_tracking.mirrors.names import escape_key, escape_tag
 from treadle_tracking.mirrors.rewinds import ATTEMPTS_TAG
@@ -28,7 +29,6 @@ __all__ = ["Pushed", "named_experiments", "pushed"]
 _PLAIN = re.compile(r"[\w ./:%+\-]+")
 # What a run without a name is called here, as MLflow 1 has made them: its id.
 _IDENTITY, _BEGINS_IDENTITY = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9a-f]{0,32}")
-_ENDED = {"FINISHED", "FAILED", "KILLED"}
 _LARGEST_TIME = 2**62  # milliseconds
 _PREFIX = 100  # characters of a name that are kept where it had to be cut
 _COMPARED = {"=", "<", "<=", ">", ">="}
@@ -96,7 +96,7 @@ def _attribute(condition: Condition) -> list[str]:
     if not isinstance(value, str):
         return []
     if name == "status":
-        is_known = value in _ENDED and operator in {"=", "!="}
+        is_known = value in ENDS and operator in {"=", "!="}
         return [f"attributes.status {operator} '{value}'"] if is_known else []
     if name == "name":
         return _name(operator, value)

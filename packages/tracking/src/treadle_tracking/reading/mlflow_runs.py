@@ -4,11 +4,10 @@ from array import array
 from collections.abc import Iterator, Mapping
 from math import inf
 from sys import float_info
-from typing import Literal
 
 from attrs import evolve, frozen
 
-from treadle_tracking.entries import ParamValue
+from treadle_tracking.entries import ENDS, EndStatus, ParamValue
 from treadle_tracking.mirrors.mlflow import EXPERIMENT_TAG, GROUP_TAG, NAME_TAG, fitted_name
 from treadle_tracking.mirrors.names import escape_key
 from treadle_tracking.mirrors.parameters import EXACT_TAG, from_pieces
@@ -30,11 +29,7 @@ _OURS = "treadle."
 _SET_BY_THE_MIRROR = {_NAME, SLIDER_TAG, TABLES_TAG}
 # What would be wrong of a run anywhere else.
 _ONLY_THERE = {*_SET_BY_THE_MIRROR, PARENT_TAG, "mlflow.artifactLocation"}
-_ENDS: Mapping[str, Literal["FINISHED", "FAILED", "KILLED"]] = {
-    "FINISHED": "FINISHED",
-    "FAILED": "FAILED",
-    "KILLED": "KILLED",
-}
+_ENDS: Mapping[str, EndStatus] = {end: end for end in ENDS}
 
 
 @frozen
