@@ -71,6 +71,7 @@ def run_in_shell(example: Example) -> None:
 EXAMPLES = {
     "determined": pytest.mark.determined,
     "pieces": pytest.mark.slow,
+    "sharded-checkpoints": pytest.mark.slow,
     "slurm": pytest.mark.slow,
     "torchrun": pytest.mark.slow,
 }

@@ -25,7 +25,7 @@ EXTRAS = {
     "config": {"all", "yaml"},
     "loop": set(),
     "tracking": {"all", "frames", "images", "mlflow", "mlflow-ui", "plots", "tensorboard"},
-    "treadle": {"all", "demo", "progress"},
+    "treadle": {"all", "demo", "lightning", "progress", "ray"},
 }
 
 

@@ -31,7 +31,7 @@ def made():
 class Host(runtimes.torch):
     """A framework that decides on the precision itself."""
 
-    precise = True
+    precise = 'Host("mixed")'
 
     def __init__(self):
         self.entered = 0
@@ -132,8 +132,8 @@ def test_one_of_two_decides_on_the_precision(made, precision):
         made(precision=precision, runtime=Host())
 
     assert (
-        f"precision is '{precision}', and the runtime is a Host, which decides on the precision "
-        "itself; leave it out here, and tell the host"
+        f"precision is '{precision}', and the host has one of its own, Host(\"mixed\"); leave one "
+        "of the two out"
     ) == str(caught.value)
 
 

@@ -192,4 +192,13 @@ def read_layers(
 
 def site_of(frame: FrameType) -> Source:
     """The line of code that a frame is at."""
-    return Source("code", os.path.basename(frame.f_code.co_filename), frame.f_lineno)  # noqa: PTH119
+    path = frame.f_code.co_filename
+    return Source("code", _cell(frame, path) or os.path.basename(path), frame.f_lineno)  # noqa: PTH119
+
+
+def _cell(frame: FrameType, path: str) -> str | None:
+    """The number of a notebook's cell, as it is shown beside it: the file of one is called by a hash."""
+    get_ipython = frame.f_builtins.get("get_ipython", lambda: None)
+    name_of = getattr(getattr(get_ipython(), "compile", None), "format_code_name", lambda _: None)
+    label: tuple[str, str] | None = name_of(path)  # such as ("Cell", "In[3]")
+    return label[1] if label is not None else None

@@ -43,6 +43,10 @@ class Resolution(Generic[C]):
     def __repr__(self) -> str:
         return f"Resolution({self.config!r}, precedence={self.precedence!r})"
 
+    def _repr_pretty_(self, printer: Any, _cycle: object) -> None:
+        """The explanation, where this is the last value of a notebook's cell."""
+        printer.text(self.explain().rstrip())
+
     def source(self, path: str) -> Source:
         """Say where a value came from.
 

@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import Any, Literal, Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from treadle_loop.agreement import AgreedPass
@@ -17,6 +17,7 @@ from treadle_loop.epoch import EpochResult, Totals
 from treadle_loop.errors import Busy, NoAverages, NoOptimizer, NotAWindow, NotFinite, PassSuperseded
 from treadle_loop.evaluation import Evaluating, Forward, evaluate, forward_inputs, outputs_of
 from treadle_loop.finite import FiniteCheck
+from treadle_loop.flat_state import flattened, is_flat, restored
 from treadle_loop.meeting import gather
 from treadle_loop.passes import GivenWindow, Pass
 from treadle_loop.precision import LossScaling, Precision, autocasting, check_precision
@@ -32,6 +33,8 @@ from treadle_loop.settings import (
     check_runtime,
     check_scheduler,
 )
+from treadle_loop.sharding import whole
+from treadle_loop.shares import check_shares
 from treadle_loop.states import check_states, load_states, states_of
 from treadle_loop.supervised import Step
 from treadle_loop.update import Update
@@ -137,12 +140,14 @@ class Engine:
         self._averages = None if ema is None else AveragedWeights(self._module, ema)
         self._scaling = self._finite = self._updater = None
         check_clipping(clip_norm=clip_norm, clip_value=clip_value)
+        self._unwrapped = None
         if optimizer is not None:
+            self._unwrapped = self._runtime.unwrap_optimizer(optimizer)
             if precision == "fp16":
-                self._scaling = LossScaling(optimizer, _type_of(self._device_now()))
+                self._scaling = LossScaling(self._unwrapped, _type_of(self._device_now()))
             if check_finite:
                 self._finite = FiniteCheck(
-                    optimizer,
+                    self._unwrapped,
                     scaled=precision == "fp16",
                     all_reduce=self._runtime.all_reduce if self._runtime.world_size > 1 else None,
                 )
@@ -215,6 +220,8 @@ class Engine:
             WrongLength: the loader's length was not right.
             CannotSeek: the pass to go on with is under way, and the loader cannot.
             InvalidPosition: it is under way in another order of the records.
+            RecordsRepeated: there are several ranks, and the loader repeats records to have equally
+                many on each.
             UnequalRanks: the ranks have unequal numbers of batches.
             RankFailed: another rank could not draw its batches.
             RanksOutOfStep: another rank is doing something else.
@@ -314,12 +321,15 @@ class Engine:
             UnreducedMetric: a metric has.
             RecordsUnknown: neither batch nor step says how many records there are.
             RecordsDisagree: the arrays of a batch have different leading sizes.
+            RecordsRepeated: there are several ranks, and the loader repeats records to have equally
+                many on each.
             UnequalRanks: the model is in shards, and a rank has no batch at all.
             RankFailed: another rank could not evaluate.
             RanksOutOfStep: another rank is doing something else.
         """
         self._check_finite()
         check_loader(loader)
+        check_shares(loader, self._runtime)
         device = self._device_now()
         started = perf_counter()
         step = self._step_on(device)
@@ -386,13 +396,33 @@ class Engine:
             NotFinite: with `check_finite`, something was not.
             RanksOutOfStep: another rank is doing something else.
         """
+        whole_state: dict[str, Any] = whole(self._state())
+        return whole_state
+
+    def sharded_state_dict(self) -> dict[str, Tensor]:
+        """The same as tensors by name, for `torch.distributed.checkpoint`; all ranks have to call it.
+
+        Of a model in shards each rank gets its parts only, as `DTensor`, and nothing is put
+        together. The names are such as `model.0.weight`; `rest`, of dtype uint8, has all that is
+        no tensor of model, optimizer or averages. `load_state_dict` takes it, whole or in parts.
+
+        Raises:
+            Busy: an update is being computed.
+            AveragesInPlace: it was called within `averaged()`.
+            InvalidSetting: the scheduler has no state.
+            NotFinite: with `check_finite`, something was not.
+            RanksOutOfStep: another rank is doing something else.
+        """
+        return flattened(self._state())
+
+    def _state(self) -> dict[str, Any]:
         self._check_idle("state_dict")
         self._check_finite()
         ranks = gather(self._runtime, "state_dict", self._progress.state_dict())
         return {**states_of(self._parts()), "ranks": ranks}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a `state_dict`, exactly; see there.
+        """Go on from a `state_dict` or a `sharded_state_dict`, exactly; see there.
 
         In the middle of a pass, the next call of `updates` or `train_epoch` goes on with it, with
         the random numbers of then: what the program draws in between changes nothing. At the end of
@@ -411,6 +441,7 @@ class Engine:
                 was changed.
         """
         self._check_idle("load_state_dict")
+        state = restored(state) if is_flat(state) else state
         ranks = check_states(self._parts(), state)
         position = self._progress.state_for(ranks, self._runtime.rank)
         load_states(self._parts(), state)
@@ -423,6 +454,7 @@ class Engine:
     ) -> Generator[Update, None, None]:
         # Before anything is drawn, which would change the position and the random numbers.
         check_loader(loader, stop)
+        check_shares(loader, self._runtime)
         check_accumulate(self.accumulate)
         check_scheduler(self.scheduler, self.scheduler_every, updater.optimizer)
         if self._averages is not None:
@@ -498,7 +530,7 @@ class Engine:
     def _parts(self) -> dict[str, Any]:
         return {
             "model": self._module,
-            "optimizer": self.optimizer,
+            "optimizer": self._unwrapped,
             "scheduler": self.scheduler,
             "scaling": self._scaling,
             "averages": self._averages,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -74,6 +75,10 @@ class EpochResult:
         for name, value in self.metrics.items():
             line += f", {name} {figure(float(value))}"
         return line
+
+    def _repr_pretty_(self, printer: Any, _cycle: object) -> None:
+        """The same line, where this is the last value of a notebook's cell."""
+        printer.text(str(self))
 
 
 class Totals:

@@ -66,6 +66,10 @@ class WrongLength(LoopError, ValueError):
     """A loader yielded more or fewer batches than its `len` promised."""
 
 
+class RecordsRepeated(LoopError, ValueError):
+    """A loader gives some records to several ranks, or to one of them twice."""
+
+
 class TensorsDisagree(LoopError, ValueError):
     """The tensors of a `TensorLoader` have different leading sizes."""
 

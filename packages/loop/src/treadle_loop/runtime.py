@@ -20,14 +20,15 @@ class Runtime(Protocol):
             precision; None where it wants none, and nothing is entered.
         collective_forward: whether each rank holds a part of the model only, so that all of them
             must compute a forward together.
-        precise: whether the host decides on the precision itself, so that the engine must not.
+        precise: where the host decides on the precision itself, so that the engine must not, how it
+            was told, such as `Fabric(precision='bf16-mixed')`; else empty.
     """
 
     rank: int
     world_size: int
     autocast: Callable[[], AbstractContextManager[Any]] | None
     collective_forward: bool
-    precise: bool
+    precise: str
 
     def backward(self, loss: Tensor, /) -> None:
         """Compute the gradients of `loss` and add them up in the parameters."""
@@ -61,6 +62,13 @@ class Runtime(Protocol):
 
     def gather(self, value: Any, /) -> list[Any]:
         """The same for any object that can be pickled; slower, for what is rare."""
+        ...
+
+    def unwrap_optimizer(self, optimizer: Optimizer, /) -> Optimizer:
+        """The optimizer that the user made, without the wrapper of a host.
+
+        Its state is saved, and torch's loss scaling speaks to it.
+        """
         ...
 
     def unwrap(self, model: nn.Module, /) -> nn.Module:

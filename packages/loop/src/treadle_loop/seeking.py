@@ -18,22 +18,25 @@ def seeker_of(loader: Any) -> Any:
     return next(iter(_having("set_position", loader)), None)
 
 
-def _parts(loader: Any) -> list[Any]:
+def parts_of(loader: Any) -> list[Any]:
     """A loader itself, and its samplers."""
+    parts = [loader, getattr(loader, "sampler", None)]
     batch_sampler = getattr(loader, "batch_sampler", None)
-    sampler, within = getattr(loader, "sampler", None), getattr(batch_sampler, "sampler", None)
-    parts = (loader, sampler, batch_sampler, within)
+    while batch_sampler is not None:  # a host's deals out the batches of another
+        parts += [batch_sampler, getattr(batch_sampler, "sampler", None)]
+        batch_sampler = getattr(batch_sampler, "batch_sampler", None)
     return list({id(part): part for part in parts}.values())
 
 
 def _having(method: str, loader: Any) -> list[Any]:
-    return [part for part in _parts(loader) if callable(getattr(part, method, None))]
+    return [part for part in parts_of(loader) if callable(getattr(part, method, None))]
 
 
 def is_stateful(loader: Any) -> bool:
     """Whether a loader keeps its own position, and can be put back to it."""
-    return callable(getattr(loader, "state_dict", None)) and callable(
-        getattr(loader, "load_state_dict", None)
+    base = getattr(loader, "base_dataloader", loader)  # Accelerate's has both, whatever is within
+    return callable(getattr(base, "state_dict", None)) and callable(
+        getattr(base, "load_state_dict", None)
     )
 
 
@@ -52,19 +55,21 @@ def records_a_batch(loader: Any) -> int | None:
     if isinstance(loader, TensorLoader):
         size = loader.batch_size
     elif isinstance(loader, DataLoader):
-        batches = loader.batch_sampler
+        batches: Any = loader.batch_sampler
         if batches is None:  # each place of the order is a batch
             size = 1
         elif not callable(getattr(batches, "set_position", None)):
             size = getattr(batches, "batch_size", None)
+            if getattr(batches, "split_batches", False):  # Accelerate's: each rank has a part of it
+                size //= batches.num_processes
     return size if type(size) is int else None
 
 
 def generators_of(loader: Any) -> list[Generator]:
     """The random number generators that a `DataLoader` was given for itself."""
-    if not isinstance(loader, DataLoader):
+    if not isinstance(getattr(loader, "_dataloader", loader), DataLoader):  # Fabric's has one
         return []
-    owned = {id(each): each for each in (getattr(o, "generator", None) for o in _parts(loader))}
+    owned = {id(each): each for each in (getattr(o, "generator", None) for o in parts_of(loader))}
     return [each for each in owned.values() if isinstance(each, Generator)]
 
 
@@ -92,6 +97,9 @@ def _tell_epoch(loader: Any, epoch: int) -> None:
     for each in _having("set_epoch", loader):
         if each is not seeker:
             each.set_epoch(epoch)
+    if hasattr(loader, "_num_iter_calls"):
+        # Fabric's tells its sampler how often it was begun in this process, and nobody else.
+        loader._num_iter_calls = epoch  # noqa: SLF001
 
 
 def begin(loader: Iterable[Any], epoch: int) -> Iterator[Any]:

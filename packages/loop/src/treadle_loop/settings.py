@@ -58,6 +58,11 @@ def check_scheduler(scheduler: Any, every: str, optimizer: Optimizer | None) -> 
         )
     steps = callable(getattr(scheduler, "step", None)) and not isinstance(scheduler, type)
     _check("scheduler", scheduler, fits=scheduler is None or steps, wanted="an object with step()")
+    if hasattr(scheduler, "step_with_optimizer"):
+        raise InvalidSetting(
+            f"the scheduler is an {type(scheduler).__name__}, which steps once for each process at "
+            "each step; give the scheduler itself, without accelerator.prepare",
+        )
     own = getattr(scheduler, "optimizer", None)
     # Hosts wrap an optimizer, and keep the one that was made under the same name.
     if own is not None and own not in (optimizer, getattr(optimizer, "optimizer", None)):
@@ -122,8 +127,8 @@ def check_host(precision: str, runtime: Runtime) -> None:
     """See that precision is decided on in one place."""
     if runtime.precise and precision != "fp32":
         raise InvalidSetting(
-            f"precision is {precision!r}, and the runtime is a {type(runtime).__name__}, which "
-            "decides on the precision itself; leave it out here, and tell the host",
+            f"precision is {precision!r}, and the host has one of its own, "
+            f"{runtime.precise}; leave one of the two out",
         )
 
 

@@ -11,7 +11,7 @@ from treadle_loop.averages import AveragedWeights
 from treadle_loop.errors import InvalidSetting, StateMismatch
 from treadle_loop.gradients import parameters_of
 from treadle_loop.progress import POSITION, POSITION_WITHIN
-from treadle_loop.sharding import parted, parted_for, whole
+from treadle_loop.sharding import parted, parted_for
 
 
 def states_of(parts: Mapping[str, Any]) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def states_of(parts: Mapping[str, Any]) -> dict[str, Any]:
                 "load_state_dict(), so a training that is resumed would not go on with it as it "
                 "was; give it both",
             )
-        states[name] = whole(part.state_dict())
+        states[name] = part.state_dict()
     names = _parameter_names(parts)
     return states if names is None else {**states, "parameter_names": names}
 
@@ -167,6 +167,14 @@ def _check_groups(optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
         raise StateMismatch(
             "the state of the optimizer has no state or no param_groups, as if it was cut; give "
             "Engine.load_state_dict what Engine.state_dict returned",
+        )
+    places = {place for group in saved["param_groups"] for place in group["params"]}
+    unknown_places = [place for place in saved["state"] if place not in places]
+    if unknown_places:  # which torch would take, and never look at
+        raise StateMismatch(
+            f"the state of the optimizer is that of parameter {unknown_places[0]!r}, which is in "
+            "none of its groups, as if numbers had become texts on the way; for "
+            "torch.distributed.checkpoint give Engine.sharded_state_dict()",
         )
     own = [len(group["params"]) for group in optimizer.param_groups]
     other = [len(group["params"]) for group in saved["param_groups"]]

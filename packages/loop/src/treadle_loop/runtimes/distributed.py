@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from treadle_loop.errors import InvalidSetting
 from treadle_loop.gradients import parameters_of
 from treadle_loop.runtimes.plain import PlainRuntime, is_fully_sharded
+from treadle_loop.sharding import is_sharded
 
 
 class DistributedRuntime(PlainRuntime):
@@ -107,8 +108,7 @@ class FSDP2Runtime(DistributedRuntime):
     def clip(self, _model: nn.Module, optimizer: Optimizer, max_norm: float) -> Tensor:
         """As torch does; the norm is then put together, which every rank takes part in."""
         norm: Any = clip_grad_norm_(parameters_of(optimizer), max_norm)
-        whole = getattr(norm, "full_tensor", None)
-        total: Tensor = norm if whole is None else whole()
+        total: Tensor = norm.full_tensor() if is_sharded(norm) else norm
         return total
 
     def unwrap(self, model: nn.Module) -> nn.Module:
@@ -122,4 +122,21 @@ class FSDP2Runtime(DistributedRuntime):
                 f"the model is a {type(model).__name__}, and runtimes.fsdp2() expects one that "
                 "went through torch.distributed.fsdp.fully_shard(model)",
             )
+        check_spread(model, self.world_size)
         return model
+
+
+def check_spread(model: nn.Module, world_size: int) -> None:
+    """See that gradients are exchanged by all ranks: each trains on records of its own.
+
+    Raises:
+        InvalidSetting: a parameter is spread over some of them only.
+    """
+    for name, parameter in model.named_parameters():
+        mesh: Any = getattr(parameter, "device_mesh", None)
+        if mesh is not None and mesh.size() != world_size:
+            raise InvalidSetting(
+                f"the parameter {name} is spread over {mesh.size()} of {world_size} ranks, and each "
+                "rank trains on records of its own, so the others would train another model; give "
+                "fully_shard a mesh of all ranks",
+            )

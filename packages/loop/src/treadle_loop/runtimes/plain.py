@@ -22,10 +22,10 @@ class PlainRuntime:
     world_size = 1
     autocast: Callable[[], AbstractContextManager[Any]] | None = None
     collective_forward = False
-    precise = False
+    precise = ""
 
     # As it is: the engine's hot path has no call in between.
-    backward = staticmethod(torch.autograd.backward)
+    backward: Callable[[Tensor], None] = staticmethod(torch.autograd.backward)
 
     def no_sync(self, _model: nn.Module) -> AbstractContextManager[Any]:
         """There is nothing to hold back."""
@@ -50,6 +50,10 @@ class PlainRuntime:
     def gather(self, value: Any) -> list[Any]:
         """Its own."""
         return [value]
+
+    def unwrap_optimizer(self, optimizer: Optimizer) -> Optimizer:
+        """The optimizer."""
+        return optimizer
 
     def unwrap(self, model: nn.Module) -> nn.Module:
         """The model, which must be none that synchronises by itself.

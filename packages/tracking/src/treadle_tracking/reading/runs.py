@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self, overload
 
-from treadle_tracking.errors import AmbiguousRun, InvalidName, UnknownRun
+from treadle_tracking.errors import AmbiguousRun, InvalidName, MissingExtra, UnknownRun
 from treadle_tracking.reading.errors import NoSuchNumber
 from treadle_tracking.reading.extremes import extremes
 from treadle_tracking.reading.reader import Reader
@@ -148,6 +148,14 @@ class Runs:
         from treadle_tracking.frames import dataframe
 
         return dataframe(self.records)
+
+    def _repr_html_(self) -> str | None:
+        """The same table, where these runs are the last value of a notebook's cell; None without pandas."""
+        try:
+            frame = self.dataframe()
+        except MissingExtra:
+            return None
+        return str(frame.to_html(notebook=True, max_rows=60, max_cols=20, show_dimensions=True))
 
     def history(self, *names: str) -> "pd.DataFrame":
         """One row a point of these metrics, of all where none is named: run, metric, step, time and value.
