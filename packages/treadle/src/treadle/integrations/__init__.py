@@ -1,0 +1,1 @@
+"""Treadle inside of other frameworks; each module here is imported only where its framework is used."""
