@@ -120,13 +120,14 @@ def test_a_training_that_is_killed_again_and_again_is_exact(tmp_path: Path) -> N
     while True:
         program = started(killed, SLOWLY)
         assert program.stdout is not None
-        if program.stdout.readline():
-            # Within the training, at any moment of it; a fifth of the time of all of it at most.
-            time.sleep(chance.uniform(0.0, 0.5))
-        is_over = program.poll() is not None or (kills >= 20 and program.wait(300) is not None)
-        if not is_over:
-            program.kill()
-            kills += 1
+        try:
+            if program.stdout.readline():
+                # Within the training, at any moment of it; a fifth of the time of all of it at most.
+                time.sleep(chance.uniform(0.0, 0.5))
+            is_over = program.poll() is not None or (kills >= 20 and program.wait(300) is not None)
+        finally:
+            program.kill()  # does nothing where it is over
+        kills += not is_over
         said = program.communicate(timeout=60)[1]
         if is_over:
             assert 0 == program.returncode, said

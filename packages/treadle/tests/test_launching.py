@@ -3,17 +3,21 @@
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from attrs import frozen
 
 from treadle.errors import WrongArgument
 from treadle.launching import launch
 from treadle_tracking import Run, open_runs
+from treadle_units import Epochs, Length, Steps
 
 SCRIPT = """
 import os, signal, sys
@@ -140,18 +144,97 @@ def test_another_config_is_shown_and_needs_a_flag() -> None:
 
 def test_mistakes_are_messages() -> None:
     """Of the config and of the run, with the words of the command line."""
-    unknown, choice, target = (
+    unknown, misspelled, choice, target = (
         start("--optim.rl", "3"),
+        start("--run.nmae", "a"),
         start("--run.resume", "perhaps"),
         start("--run.target", "nowhere"),
     )
 
-    assert [2, 2, 2] == [one.returncode for one in (unknown, choice, target)]
+    assert [2, 2, 2, 2] == [one.returncode for one in (unknown, misspelled, choice, target)]
+    assert (
+        "sums.py: run.nmae (cli --run.nmae): expected the flag of a setting, got '--run.nmae'; did you mean --run.name?\n"
+        "sums.py --help lists every setting\n"
+    ) == misspelled.stderr
     assert "optim.rl" in unknown.stderr
     assert "resume" in choice.stderr
     assert "'tensorboard:nowhere'" in target.stderr
     assert not any("Traceback" in one.stderr for one in (unknown, choice, target))
     assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (
+            "lambda model, batch: None",
+            "the step returned a NoneType where a loss was expected; return the loss as a tensor, or a Loss(value, ...)",
+        ),
+        (
+            "lambda model, batch: model(batch[0]).mean().detach()",
+            (
+                "the loss has no grad_fn, so no gradient can flow from it. Either it was rebuilt with torch.tensor(...) or "
+                ".item(), or detached, or computed under torch.no_grad() or torch.inference_mode(), or every parameter has "
+                "requires_grad=False; return the tensor that the loss was computed as, from parameters that train"
+            ),
+        ),
+    ],
+    ids=["nothing", "detached"],
+)
+def test_a_step_that_returns_nonsense_is_one_message(script: Path, step: str, message: str) -> None:
+    """With the line of the script, and exit code 1; the run has failed."""
+    script.write_text(SCRIPT.replace("treadle.supervised(torch.nn.functional.mse_loss)", step))
+    place = 1 + script.read_text().splitlines().index(
+        "    for moment in treadle.training(engine, loader, **kwargs):"
+    )
+    done = start()
+    [run] = open_runs("tensorboard:runs")
+
+    assert (1, f"sums.py: {message} (sums.py, line {place})\n") == (done.returncode, done.stderr)
+    assert "FAILED" == run.status
+
+
+def test_what_the_script_itself_raises_is_not_touched(script: Path) -> None:
+    """A mistake in a step has its traceback."""
+    script.write_text(
+        SCRIPT.replace(
+            "treadle.supervised(torch.nn.functional.mse_loss)", "lambda model, batch: 1 / 0"
+        )
+    )
+    done = start()
+
+    assert 1 == done.returncode
+    assert "Traceback" in done.stderr
+    assert done.stderr.endswith("ZeroDivisionError: division by zero\n")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("unshare"),
+    reason="needs root and unshare, to mount a small disk",
+)
+def test_a_full_disk_is_one_message_and_nothing_is_lost(tmp_path: Path) -> None:
+    """The save that does not fit ends the run, and its checkpoints and its log are whole; with room it goes on exactly."""
+    start("--run.name", "whole", "--until", "40 epochs")
+    words = ["--run.target", "tensorboard:disk/runs", "--run.name", "a", "--until", "40 epochs"]
+    (tmp_path / "disk").mkdir()
+    program = shlex.join([sys.executable, "sums.py", *words])
+    mounted = f"mount -t tmpfs -o size=160k tmpfs disk && {program}; echo $?; cp -a disk kept"
+    full = subprocess.run(
+        ["unshare", "-m", "sh", "-c", mounted], capture_output=True, text=True, check=False
+    )
+    shutil.copytree("kept", "disk", dirs_exist_ok=True)
+    again = start(*words)
+    [whole], [run] = open_runs("tensorboard:runs"), open_runs("tensorboard:disk/runs")
+
+    assert "1\n" == full.stdout
+    assert "Traceback" not in full.stderr
+    assert (
+        ".pt could not be written safely: No space left on device; the checkpoints from before"
+        in full.stderr
+    )
+    assert 0 == again.returncode, again.stderr
+    assert whole.history("train/loss") == run.history("train/loss")
 
 
 def test_help_has_the_run_too() -> None:
@@ -191,10 +274,20 @@ def test_a_main_that_cannot_be_launched_is_an_error() -> None:
 
     def alone(config: Taken) -> None: ...
 
+    def named(config: Taken, *, run: Run) -> None: ...
+
+    def several(*arguments: Any) -> None: ...
+
+    def without(config, run): ...  # type: ignore[no-untyped-def]
+
+    def unknown(config: "Nowhere", run: Run) -> None: ...  # type: ignore[name-defined]  # noqa: F821
+
     def taken(config: Taken, run: Run) -> None: ...
 
+    async def waiting(config: Taken, run: Run) -> None: ...
+
     said = []
-    for main in (alone, taken):
+    for main in (alone, named, several, without, unknown, taken, waiting, None):
         with pytest.raises(WrongArgument) as caught:
             launch(main, argv=[])  # type: ignore[arg-type]
         said.append(
@@ -205,5 +298,35 @@ def test_a_main_that_cannot_be_launched_is_an_error() -> None:
 
     assert [
         "alone is called with a config and a run; write `def alone(config: Config, run: Run)`",
+        "named is called with a config and a run; write `def named(config: Config, run: Run)`",
+        "several is called with a config and a run; write `def several(config: Config, run: Run)`",
+        "without says no config class; annotate its parameter, as in `def without(config: Config, run: Run)`",
+        "the annotation of unknown cannot be read (name 'Nowhere' is not defined)",
         "Taken has a field 'run', and --run.… is what the run's own settings are called; give it another name",
+        (
+            "waiting is to be launched, and a function was expected that is called with a config and a run; write "
+            "`def main(config: Config, run: Run)`"
+        ),
+        (
+            "None is to be launched, and a function was expected that is called with a config and a run; write "
+            "`def main(config: Config, run: Run)`"
+        ),
     ] == said
+
+
+@frozen
+class Typed:
+    dtype: torch.dtype = torch.float32
+    device: torch.device = torch.device("cpu")  # noqa: RUF009  # both are frozen
+    until: Length = Epochs(2)  # noqa: RUF009
+
+
+def test_lengths_and_what_torch_has_are_read() -> None:
+    """From the command line as from python, into the objects themselves."""
+
+    def main(config: Typed, run: Run) -> Typed:
+        return config
+
+    words = ["--dtype", "bfloat16", "--device", "cuda:1", "--until", "3 steps"]
+
+    assert Typed(torch.bfloat16, torch.device("cuda:1"), Steps(3)) == launch(main, argv=words)

@@ -1,14 +1,18 @@
 """A training: what is done at which step, and what the run has of it."""
 
+import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from treadle.errors import TreadleError
+from treadle.errors import EmptyValidation, TrainingLeft, TreadleError, WrongArgument
 from treadle.moments import training
+from treadle.rates import current_rates, named_rates
 from treadle_loop import Engine, TensorLoader
+from treadle_tracking import Terminated
 from treadle_units import EmptyEpoch, Every, MissingUnit
 
 MakeEngine = Callable[..., Engine]
@@ -155,8 +159,219 @@ def test_half_an_epoch_of_a_loader_without_a_length(make_engine: MakeEngine) -> 
 
 def test_an_empty_loader_is_an_error(make_engine: MakeEngine) -> None:
     """A loader with nothing in it is said so, instead of being asked again for ever."""
-    with pytest.raises(EmptyEpoch, match="had no batches"):
-        list(training(make_engine(), [], until="1 step"))
+    with pytest.raises(EmptyEpoch) as caught:
+        training(make_engine(), [], until="1 step")
+
+    assert "the loader has no batches; give it data" == str(caught.value)
+
+
+def test_why_a_loader_is_empty_is_said(make_engine: MakeEngine) -> None:
+    """Fewer records than a batch has, and `drop_last`, leave nothing: the sizes are in the message."""
+    data = torch.utils.data.TensorDataset(torch.ones(3, 1), torch.ones(3, 1))
+    loader = torch.utils.data.DataLoader(data, batch_size=4, drop_last=True)
+    with pytest.raises(EmptyEpoch) as caught:
+        training(make_engine(), loader, until="1 step")
+
+    assert (
+        "the loader has no batches: it has 3 records, with batch_size=4 and drop_last=True; give it more data, a smaller "
+        "batch_size, or drop_last=False"
+    ) == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("held_out", "message"),
+    [
+        ([], "the validation loader 'val' has no batches; give it data"),
+        (
+            (batch for batch in [(torch.ones(2, 1), torch.ones(2, 1))]),
+            (
+                "the validation loader 'val' is a generator, which has batches for one validation only; give what can be "
+                "passed over again, such as a list, a TensorLoader or a DataLoader"
+            ),
+        ),
+        (
+            iter([(torch.ones(2, 1), torch.ones(2, 1))]),
+            (
+                "the validation loader 'val' yielded no batches; an iterator does so once it is used up: give what can be "
+                "passed over again, such as a list, a TensorLoader or a DataLoader"
+            ),
+        ),
+    ],
+    ids=["empty", "generator", "iterator"],
+)
+def test_a_validation_of_nothing_is_an_error(
+    held_out: Any, message: str, make_engine: MakeEngine, loader: TensorLoader
+) -> None:
+    """It is never the NaN that patience would wait for: at the call where that is known, else at the validation."""
+    with pytest.raises(EmptyValidation) as caught:
+        list(training(make_engine(), loader, {"val": held_out}, until="2 epochs"))
+
+    assert message == str(caught.value)
+
+
+def test_a_closed_run_is_an_error_before_anything_is_trained(
+    make_engine: MakeEngine, loader: TensorLoader, recorder: Any
+) -> None:
+    """It is not found out at the first logging, an epoch later."""
+    with recorder.start() as run:
+        pass
+    with pytest.raises(WrongArgument) as caught:
+        training(make_engine(), loader, until="1 epoch", run=run, log=None)
+
+    assert (
+        "the run 'run' is closed (FINISHED), and one that records was expected; train within its `with` block, or start "
+        "another"
+    ) == str(caught.value)
+
+
+def test_a_loop_that_is_left_has_ended_the_training(
+    make_engine: MakeEngine, loader: TensorLoader
+) -> None:
+    """Ctrl-C is itself again after a `break`, also where somebody holds the training, which does not begin anew unsaid."""
+    moments = training(make_engine(), loader, until="2 epochs")
+    for moment in moments:
+        if moment.counts.steps == 3:
+            break
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    with pytest.raises(TrainingLeft) as caught:
+        list(moments)
+
+    assert str(caught.value).startswith(
+        "the training was left at 24 records, 3 batches, 3 steps, 0 epochs"
+    )
+    assert str(caught.value).endswith(
+        ", and cannot be gone on with; call `training` again, which goes on from its newest checkpoint"
+    )
+
+
+def test_a_training_that_is_over_has_no_more_moments(
+    make_engine: MakeEngine, loader: TensorLoader
+) -> None:
+    """Iterated over again, or closed again, it is as any other iterator that has come to its end."""
+    moments = training(make_engine(), loader, until="1 epoch")
+    first = len(list(moments))
+    moments.close()
+
+    assert (13, []) == (first, list(moments))
+
+
+def test_who_calls_next_closes_it(make_engine: MakeEngine, loader: TensorLoader) -> None:
+    """Between two calls the first Ctrl-C is kept for the next; after `close` it is itself again."""
+    moments = training(make_engine(), loader, until="1 epoch")
+    next(moments)
+    signal.raise_signal(signal.SIGINT)
+    moments.close()
+
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_in_the_last_step_is_not_lost(
+    number: signal.Signals, make_engine: MakeEngine, loader: TensorLoader, tmp_path: Path
+) -> None:
+    """The training is over and saved, and what follows it in the program is not begun."""
+    expected = KeyboardInterrupt if number == signal.SIGINT else Terminated
+    options: Any = {"until": "5 steps", "checkpoint": "1 epoch", "directory": tmp_path}
+
+    def train() -> None:
+        for moment in training(make_engine(), loader, **options):
+            if moment.counts.steps == 5:
+                signal.raise_signal(number)
+
+    with pytest.raises(expected):
+        train()
+
+    assert ["step-00000005.pt"] == [path.name for path in tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("place", ["accumulating", "validating", "logging"])
+def test_ctrl_c_waits_for_the_boundary_wherever_it_comes(
+    place: str, make_engine: MakeEngine, loader: TensorLoader, recorder: Any
+) -> None:
+    """In the middle of a window, of a validation, between two writes: the step is whole, and all that was due is done."""
+    seen: list[str] = []
+
+    def press(where: str) -> None:
+        seen.append(where)
+        if where == place and seen.count(where) == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    def step(model: Any, batch: Any) -> torch.Tensor:
+        press("accumulating" if model.training else "validating")
+        return torch.nn.functional.mse_loss(model(batch[0]), batch[1])
+
+    engine = make_engine(accumulate=4)
+    engine = Engine(engine.model, step, engine.optimizer, accumulate=4)
+    steps = []
+    options: Any = {"until": "9 epochs", "validate": "1 step", "log": "1 step"}
+
+    def train() -> None:
+        with recorder.start() as run:
+            for moment in training(engine, loader, {"val": loader}, run=run, **options):
+                steps.append(moment.counts.steps)
+                press("logging")
+
+    with pytest.raises(KeyboardInterrupt):
+        train()
+    record = recorder.read()
+
+    assert ([1, 2] if place == "logging" else [1]) == steps
+    assert steps == [step for step, _ in record.history("train/loss")]
+    assert steps == [step for step, _ in record.history("val/loss")]
+    assert "KILLED" == record.status
+
+
+def grouped(*rates: float, **named: str) -> torch.optim.Optimizer:
+    groups = [
+        {"params": [torch.nn.Parameter(torch.ones(1))], "lr": rate, "weight_decay": index}
+        for index, rate in enumerate(rates)
+    ]
+    for group, (key, name) in zip(groups[1:], named.items(), strict=False):
+        group[key] = name
+    return torch.optim.SGD(groups)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "expected"),
+    [
+        (grouped(0.5), {"lr": 0.5}),
+        (grouped(0.5, 0.5), {"lr": 0.5}),
+        (grouped(0.5, 0.25), {"lr": 0.5, "lr/1": 0.25}),
+        (grouped(0.5, 0.25, name="head"), {"lr": 0.5, "lr/head": 0.25}),
+        (grouped(0.5, 0.5, 0.25), {"lr": 0.5, "lr/2": 0.25}),
+    ],
+    ids=["one", "alike", "other", "named", "one of three"],
+)
+def test_groups_of_one_rate_have_one_curve(
+    optimizer: torch.optim.Optimizer, expected: dict[str, float]
+) -> None:
+    """`lr` is there in every run, and another group's only where it is another rate."""
+    assert expected == named_rates(optimizer, current_rates(optimizer))
+
+
+def test_a_group_of_another_rate_is_logged_throughout() -> None:
+    """A warmup that begins at 0 for all does not leave the first points out."""
+    optimizer = grouped(0.5, 0.25)
+    torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: float(step > 0))
+
+    assert {"lr": 0.0, "lr/1": 0.0} == named_rates(optimizer, current_rates(optimizer))
+
+
+def test_a_rate_that_is_a_tensor_is_that_of_its_step(
+    make_engine: MakeEngine, loader: TensorLoader, recorder: Any
+) -> None:
+    """A scheduler writes the next rate into the tensor before the step is logged."""
+    engine = make_engine()
+    assert engine.optimizer is not None
+    engine.optimizer.param_groups[0]["lr"] = torch.tensor(0.5)
+    engine.scheduler = torch.optim.lr_scheduler.StepLR(engine.optimizer, step_size=1, gamma=0.5)
+    with recorder.start() as run:
+        for _ in training(engine, loader, until="3 steps", log="1 step", run=run):
+            pass
+
+    assert ((1, 0.5), (2, 0.25), (3, 0.125)) == recorder.read().history("lr")
 
 
 @pytest.mark.parametrize(

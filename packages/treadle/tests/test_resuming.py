@@ -17,7 +17,14 @@ import treadle_loop
 from treadle.errors import WrongArgument, WrongCheckpoint
 from treadle.fitting import fit
 from treadle.moments import Moment, training
-from treadle_loop import CheckpointUnreadable, Engine, StateMismatch, TensorLoader, supervised
+from treadle_loop import (
+    CheckpointNotWritten,
+    CheckpointUnreadable,
+    Engine,
+    StateMismatch,
+    TensorLoader,
+    supervised,
+)
 from treadle_tracking import RunRecord, Terminated, WrongRun, open_runs, start_run
 
 TARGET = "tensorboard:runs"
@@ -186,6 +193,31 @@ def test_a_signal_ends_it_after_the_step_and_nothing_is_lost(whole: Any) -> None
     check_equal(whole, again)
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_signal_while_it_is_saved_waits(
+    whole: Any, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """SIGTERM within a save, once or twice: what is being written is written, and the next program goes on exactly."""
+    import treadle.checkpoints
+
+    real = treadle_loop.save_checkpoint
+    calls = itertools.count()
+
+    def pressed(*arguments: Any, **named: Any) -> Path:
+        for _ in range(times if next(calls) == 1 else 0):
+            signal.raise_signal(signal.SIGTERM)
+        return real(*arguments, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(treadle.checkpoints, "save_checkpoint", pressed)
+        with pytest.raises(Terminated):
+            attempt()
+    killed = open_runs(TARGET)["u"]
+
+    assert "KILLED" == killed.status
+    check_equal(whole, attempt())
+
+
 def test_ctrl_c_ends_it_after_the_step(whole: Any) -> None:
     """The first Ctrl-C waits for the step's end and is raised then."""
 
@@ -251,6 +283,79 @@ def test_patience_ends_it_and_nan_is_never_the_best(monkeypatch: pytest.MonkeyPa
     )
 
 
+def test_patience_goes_on_over_a_resume(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search that is left in the middle gives up at the step at which it would have."""
+    real = Engine.test_epoch
+
+    def scripted(self: Engine, *arguments: Any, **named: Any) -> Any:
+        result = real(self, *arguments, **named)
+        object.__setattr__(result, "loss", torch.tensor(1.0))
+        return result
+
+    monkeypatch.setattr(Engine, "test_epoch", scripted)
+
+    def leave(moment: Moment) -> None:
+        if moment.counts.steps == 4:
+            moment.save()
+            raise Killed
+
+    options: dict[str, Any] = {"validate": "1 step", "patience": "6 steps"}
+    with pytest.raises(Killed):
+        attempt(leave, **options)
+    _, record = attempt(**options)
+
+    assert 7 == record.history("train/loss")[-1][0]
+
+
+def test_a_time_limit_goes_on_over_a_resume(here: Path) -> None:
+    """What was trained before counts: a training of so many seconds has them in all, and not once more."""
+    folder = here / "c"
+    loader = loaders()[0]
+    options: dict[str, Any] = {"checkpoint": "1 step", "directory": folder}
+    first = fit(make_engine(), loader, until="0.05 s", **options).outcome.counts
+    again = fit(make_engine(), loader, until="0.05 s", **options)
+
+    assert (first.steps, None) == (again.outcome.counts.steps, again.trained)
+
+
+def test_a_kill_between_the_two_names_of_the_best_leaves_both(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The checkpoint is there and `best.pt` is an older one, or none: the next program makes it right."""
+    from treadle_loop import checkpoints
+
+    real = vars(checkpoints)["replace_by_link"]
+    kills = 0
+    for number in range(20):
+        calls = itertools.count()
+
+        def deadly(*arguments: Any, calls: Any = calls, number: int = number) -> None:
+            if next(calls) == number:
+                raise Killed
+            real(*arguments)
+
+        shutil.rmtree("runs", ignore_errors=True)
+        with monkeypatch.context() as patched:
+            patched.setattr(checkpoints, "replace_by_link", deadly)
+            try:
+                attempt()
+            except Killed:
+                kills += 1
+            else:
+                break
+        _, record = attempt()
+        folder = checkpoints_of(record)
+        newest = treadle_loop.load_checkpoint(folder)["fit"]["best"]
+        best = treadle_loop.load_checkpoint(folder / "best.pt")
+
+        assert (newest["step"], newest["value"]) == (
+            best["schedule"]["progress"]["steps"],
+            best["fit"]["best"]["value"],
+        )
+
+    assert kills > 1
+
+
 def test_only_the_last_and_the_best_are_kept() -> None:
     """Two checkpoints stay, and the best beside them."""
     _, record = attempt()
@@ -278,25 +383,141 @@ def test_checkpoints_without_a_run_are_where_they_are_told(here: Path) -> None:
 
 
 def test_a_checkpoint_of_another_model_is_refused_and_nothing_is_lost() -> None:
-    """The message is the engine's; the checkpoint and the run's log are as they were."""
-    attempt(until="2 epochs")
-    before = histories(open_runs(TARGET)["u"])
-    with start_run(TARGET, uid="u", resume="must") as run, pytest.raises(StateMismatch):
+    """The message is the engine's, with the place; the checkpoint and the run's log are as they were."""
+    _, record = attempt(until="2 epochs")
+    before, files = histories(record), contents(checkpoints_of(record))
+    with start_run(TARGET, uid="u", resume="must") as run, pytest.raises(StateMismatch) as caught:
         fit(make_engine(width=5), loaders()[0], {"val": loaders()[1]}, run=run, **OPTIONS)
 
+    assert (
+        f"{checkpoints_of(record)} holds checkpoints that this training cannot go on from: the state is that of another "
+        "model than Sequential: it has 0.weight of shape (4, 3) instead of (5, 3), 0.bias of shape (4,) instead of (5,), "
+        "2.weight of shape (1, 4) instead of (1, 5); make the model as it was when the state was saved, or begin another "
+        "run"
+    ) == str(caught.value)
     assert before == histories(open_runs(TARGET)["u"])
+    assert files == contents(checkpoints_of(record))
 
 
-def test_a_truncated_checkpoint_is_named(here: Path) -> None:
-    """It is never passed over for an older one without a word."""
-    _, record = attempt()
-    [*_, newest] = treadle_loop.list_checkpoints(checkpoints_of(record))
-    os.truncate(newest, 1000)
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999])
+def test_a_checkpoint_cut_short_is_named(share: float) -> None:
+    """Wherever it ends, it is never passed over for an older one without a word, and nothing is lost."""
+    _, record = attempt(until="2 epochs")
+    [*_, older, newest] = treadle_loop.list_checkpoints(checkpoints_of(record))
+    os.truncate(newest, int(share * newest.stat().st_size))
+    files = contents(checkpoints_of(record))
+    with (
+        start_run(TARGET, uid="u", resume="must") as run,
+        pytest.raises(CheckpointUnreadable) as caught,
+    ):
+        fit(make_engine(), loaders()[0], {"val": loaders()[1]}, run=run, **OPTIONS)
+
+    assert (
+        f"{newest} is cut short, or no checkpoint, and a checkpoint of save_checkpoint was expected; to go on from another, "
+        f"load {older}. A training goes on from the newest that is in the folder: to begin with an older one, move this one "
+        "away"
+    ) == str(caught.value)
+    assert files == contents(checkpoints_of(record))
+    assert histories(record) == histories(open_runs(TARGET)["u"])
+
+
+def test_after_a_damaged_one_is_moved_away_it_goes_on_exactly(whole: Any) -> None:
+    """What the message says is a way out."""
+    _, record = attempt(
+        lambda moment: moment.schedule.stop("a") if moment.counts.steps == 8 else None
+    )
+    for damaged in treadle_loop.list_checkpoints(checkpoints_of(record))[-1:]:
+        damaged.unlink()
+    with start_run(TARGET, uid="u", resume="must") as run:
+        engine, (loader, held_out) = make_engine(), loaders()
+        for moment in training(engine, loader, {"val": held_out}, run=run, **OPTIONS):
+            run.log({"drawn": float(torch.rand(()))}, step=moment.counts.steps)
+
+    assert all(map(torch.equal, whole[0], engine.model.state_dict().values()))
+    assert whole[1] == histories(open_runs(TARGET)["u"])
+
+
+def test_a_checkpoint_that_may_not_be_read_is_named(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system's refusal is one message with the file, and not a training from the beginning."""
+    options: dict[str, Any] = {"until": "1 epoch", "checkpoint": "1 epoch", "directory": here / "c"}
+    fit(make_engine(), loaders()[0], **options)
+    [path] = treadle_loop.list_checkpoints(here / "c")
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("zipfile.ZipFile", refuse)  # root may read everything
     with pytest.raises(CheckpointUnreadable) as caught:
-        attempt()
+        fit(make_engine(), loaders()[0], **options)
 
-    assert str(newest) in str(caught.value)
-    assert "step-00000010.pt" in str(caught.value)
+    assert (
+        f"{path} cannot be read (Permission denied), and the checkpoints in {here / 'c'} are what the training goes on "
+        "from; see that this user may read it"
+    ) == str(caught.value)
+
+
+def test_a_save_that_fails_ends_the_training_and_loses_nothing(
+    whole: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full at the second save: the run has failed, and once there is room it goes on exactly."""
+    from treadle_loop import checkpoints
+
+    calls = itertools.count()
+    real = checkpoints._serialize
+
+    def full(*arguments: Any) -> None:
+        if next(calls) == 2:
+            raise OSError(28, "No space left on device")
+        real(*arguments)
+
+    monkeypatch.setattr(checkpoints, "_serialize", full)
+    with pytest.raises(CheckpointNotWritten):
+        attempt()
+    failed = open_runs(TARGET)["u"]
+    kept = [path.name for path in treadle_loop.list_checkpoints(checkpoints_of(failed))]
+
+    assert ("FAILED", 2) == (failed.status, len(kept))
+    check_equal(whole, attempt())
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"accumulate": 1}, 88),
+        ({"batch_size": 2}, 88),
+    ],
+    ids=["accumulate", "batch size"],
+)
+def test_records_are_what_a_changed_training_goes_on_by(
+    here: Path, change: dict[str, int], expected: int
+) -> None:
+    """With other windows, or batches that divide the old ones, each record is still seen once an epoch."""
+    options: dict[str, Any] = {"until": "4 epochs", "checkpoint": "1 step", "directory": here / "c"}
+    for moment in training(make_engine(), loaders()[0], **options):
+        if moment.counts.steps == 5:
+            break
+    engine = make_engine()
+    engine.accumulate = change.get("accumulate", 2)
+    x, y = loaders()[0].tensors
+    loader = TensorLoader(x, y, batch_size=change.get("batch_size", 4), shuffle=True, seed=3)
+
+    assert expected == fit(engine, loader, **options).outcome.counts.records
+
+
+def test_only_the_last_and_the_best_of_them_are_read() -> None:
+    """A directory that has the name of a later checkpoint is none: the training goes on from what is one."""
+    _, record = attempt(until="2 epochs")
+    (checkpoints_of(record) / "step-00000099.pt").mkdir()
+    with start_run(TARGET, uid="u", resume="must") as run:
+        result = fit(make_engine(), loaders()[0], {"val": loaders()[1]}, run=run, **OPTIONS)
+
+    assert 12 == result.outcome.counts.steps
 
 
 def test_a_checkpoint_of_another_run_is_refused() -> None:
@@ -356,6 +577,10 @@ def test_a_checkpoint_of_something_else_is_refused(here: Path) -> None:
             ),
         ),
         ({"best": 3}, "best is 3 (int); expected a text, as in 'val/loss:min'"),
+        (
+            {"best": "val/loss:min", "validate": None},
+            "best is 'val/loss:min', and nothing is validated: say when, as in validate='1 epoch'",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_said_before_anything_is_trained(
@@ -370,7 +595,7 @@ def test_what_cannot_be_meant_is_said_before_anything_is_trained(
 
 
 def test_the_best_of_a_metric_that_is_not_there_is_an_error(here: Path) -> None:
-    """At the first validation, with what there is."""
+    """At the first validation, with what there is; the steps until then are saved, and are gone on with."""
     loader, held_out = loaders()
     with pytest.raises(WrongArgument) as caught:
         fit(
@@ -382,9 +607,19 @@ def test_the_best_of_a_metric_that_is_not_there_is_an_error(here: Path) -> None:
             directory=here,
         )
 
+    again = fit(
+        make_engine(),
+        loader,
+        {"val": held_out},
+        until="1 epoch",
+        best="val/loss:min",
+        directory=here,
+    )
+
     assert ("best is of 'val/acc', which the validation does not have: it has 'val/loss'") == str(
         caught.value
     )
+    assert (3, None) == (again.outcome.counts.steps, again.trained)
 
 
 def test_a_place_beside_the_runs_is_refused(here: Path) -> None:

@@ -1,20 +1,24 @@
 """Whether what a training was given is what it takes, before anything is trained."""
 
+from collections.abc import Generator
+from math import ceil
 from typing import Any
 
 from treadle.best import Best, parse_best
-from treadle.errors import ReservedName, WrongArgument
+from treadle.errors import EmptyValidation, ReservedName, WrongArgument
 from treadle_loop import Engine
 from treadle_tracking import Run
-from treadle_units import Limit, parse
+from treadle_units import Batches, EmptyEpoch, Length, Limit, Seconds, parse
 
 
-def check_arguments(engine: Any, validation: Any, run: Any) -> None:
+def check_arguments(engine: Any, loader: Any, validation: Any, run: Any) -> None:
     """Look at what is easily mixed up.
 
     Raises:
-        WrongArgument: One of them is something else.
+        WrongArgument: One of them is something else, or the run is closed.
         ReservedName: A validation loader's name cannot be the beginning of a metric's.
+        EmptyEpoch: The loader says that it has no batches.
+        EmptyValidation: A validation loader says so, or is a generator, which has them once only.
     """
     if not isinstance(engine, Engine):
         raise WrongArgument(
@@ -25,6 +29,15 @@ def check_arguments(engine: Any, validation: Any, run: Any) -> None:
             f"run is {_kind(run)}, and a Run was expected: "
             "with start_run('tensorboard:runs') as run: ..."
         )
+    if run is not None and run.status != "RUNNING":
+        raise WrongArgument(
+            f"the run {run.name!r} is closed ({run.status}), and one that records was expected; train "
+            "within its `with` block, or start another"
+        )
+    # On several ranks the others would wait for this one, which fails with them.
+    is_alone = engine.runtime.world_size == 1
+    if is_alone and _is_empty(loader):
+        raise EmptyEpoch(f"the loader has no batches{_sizes(loader)}")
     if validation is None:
         return
     # By what a mapping has: a loader has it not, and a type checker knows that it cannot get here.
@@ -44,10 +57,39 @@ def check_arguments(engine: Any, validation: Any, run: Any) -> None:
                 "a validation loader is named 'train', and train/loss is what the steps are logged "
                 "as; give it another name, such as 'train_eval'"
             )
+        if is_alone and _is_empty(validation[name]):
+            raise EmptyValidation(
+                f"the validation loader {name!r} has no batches{_sizes(validation[name])}"
+            )
+        if isinstance(validation[name], Generator):
+            raise EmptyValidation(
+                f"the validation loader {name!r} is a generator, which has batches for one validation only; give what "
+                "can be passed over again, such as a list, a TensorLoader or a DataLoader"
+            )
+
+
+def check_validated(name: str, batches: int) -> None:
+    """Look at what a validation came to.
+
+    Raises:
+        EmptyValidation: Nothing.
+    """
+    if not batches:
+        raise EmptyValidation(
+            f"the validation loader {name!r} yielded no batches; an iterator does so once it is used up: give what can "
+            "be passed over again, such as a list, a TensorLoader or a DataLoader"
+        )
 
 
 def check_saving(
-    checkpoint: Any, best: str | None, keep: Any, patience: Limit | str | None, loaders: list[str]
+    checkpoint: Any,
+    best: str | None,
+    keep: Any,
+    patience: Limit | str | None,
+    loaders: list[str],
+    *,
+    validates: bool,
+    batches_per_epoch: int | None,
 ) -> Best | None:
     """Look at how the best validation is searched for, and what is kept.
 
@@ -68,9 +110,55 @@ def check_saving(
         )
     if best is None:
         return None
+    metric, direction = parse_best(best, loaders)
+    if not validates:
+        raise WrongArgument(
+            f"best is {best!r}, and nothing is validated: say when, as in validate='1 epoch'"
+        )
+    if not isinstance(patience, Limit | None):
+        patience = parse(patience)
     return Best(
-        *parse_best(best, loaders), parse(patience) if isinstance(patience, str) else patience
+        metric, direction, None if patience is None else _whole(patience, batches_per_epoch)
     )
+
+
+def _whole(patience: Limit, batches_per_epoch: int | None) -> Limit:
+    """The same with parts of an epoch as batches."""
+    first, *others = (_whole_amount(goal, batches_per_epoch) for goal in patience.alternatives)
+    whole: Limit = first
+    for other in others:
+        whole |= other
+    return whole
+
+
+def _whole_amount(goal: Length | Seconds, batches_per_epoch: int | None) -> Length | Seconds:
+    if goal.unit != "epochs" or goal.value.denominator == 1:
+        return goal
+    if batches_per_epoch is None:
+        raise WrongArgument(
+            f"patience is {str(goal)!r}, and the loader does not say how many batches an epoch has; give whole epochs, "
+            "another unit, or batches_per_epoch"
+        )
+    return Batches(ceil(goal.value * batches_per_epoch))
+
+
+def _is_empty(loader: Any) -> bool:
+    try:
+        return len(loader) == 0
+    except (TypeError, NotImplementedError):
+        return False
+
+
+def _sizes(loader: Any) -> str:
+    """Why a loader is empty, as far as it says."""
+    try:
+        records = getattr(loader, "data_records", None)
+        if records is None:
+            records = len(loader.dataset)
+        sizes = f"{records} records, with batch_size={loader.batch_size} and drop_last={loader.drop_last}"
+    except (AttributeError, TypeError):
+        return "; give it data"
+    return f": it has {sizes}; give it more data, a smaller batch_size, or drop_last=False"
 
 
 def _kind(value: object) -> str:

@@ -44,7 +44,7 @@ class Best:
     Args:
         metric: Its name, such as `val/loss`.
         direction: `min` or `max`.
-        patience: How long a training goes on without a better value; None is for ever.
+        patience: How long a training goes on without a better value, with whole epochs only; None is for ever.
 
     Attributes:
         value: The best value; None before there is one.
@@ -92,8 +92,7 @@ class Best:
             return False
         now = self._counts(progress)
         return any(
-            now[goal.unit] - self._since[goal.unit] >= goal.value
-            for goal in self._patience.alternatives
+            self._passed(goal.unit, now) >= goal.value for goal in self._patience.alternatives
         )
 
     @property
@@ -116,13 +115,19 @@ class Best:
         if (state["metric"], state["direction"]) == (self.metric, self._direction):
             self.value, self.step = state["value"], state["step"]
             since = state["since"]
-            self._since = since if since.keys() >= self._units() else {}
+            self._since = since if since.keys() >= self._units() | {"epoch_records"} else {}
+
+    def _passed(self, unit: str, now: Mapping[str, int | float]) -> int | float:
+        passed = now[unit] - self._since[unit]
+        if unit == "epochs" and now["epoch_records"] < self._since["epoch_records"]:
+            passed -= 1  # from the middle of a pass to before the middle of another
+        return passed
 
     def _units(self) -> set[str]:
         return {goal.unit for goal in self._patience.alternatives} if self._patience else set()
 
     def _counts(self, progress: Progress) -> dict[str, int | float]:
-        return {"steps": progress.steps} | {
+        return {"steps": progress.steps, "epoch_records": progress.epoch.records} | {
             goal.unit: _count(goal, progress)
             for goal in (self._patience.alternatives if self._patience else ())
         }

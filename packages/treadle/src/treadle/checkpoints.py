@@ -1,12 +1,21 @@
 """The checkpoints of one training: all that it needs to go on exactly, the last few and the best."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from treadle.best import Best
 from treadle.errors import WrongArgument, WrongCheckpoint
-from treadle_loop import Engine, NoCheckpoint, load_checkpoint, save_checkpoint
+from treadle_loop import (
+    CheckpointUnreadable,
+    Engine,
+    NoCheckpoint,
+    StateMismatch,
+    list_checkpoints,
+    load_checkpoint,
+    save_checkpoint,
+)
 from treadle_tracking import Run
 from treadle_units import Schedule
 
@@ -33,7 +42,9 @@ def folder_of(
                 f"{run.directory / 'checkpoints'}; leave `directory` out"
             )
         folder = run.directory / "checkpoints"
-    [first, *_] = engine.runtime.gather(folder) if is_needed else [folder]
+    # Whether it is needed or not: any rank may be told to stop, and then all of them save.
+    first: Path | None
+    [first, *_] = engine.runtime.gather(folder)
     if is_needed and first is None:
         raise WrongArgument(
             "checkpoints have no place: give the training a run that records, or a directory=..."
@@ -85,21 +96,34 @@ class Checkpoints:
         """
         if self._folder is None:
             return None
-        try:
-            state = load_checkpoint(self._folder)
-        except NoCheckpoint:
+        with _explaining(self._folder):
+            state = _newest(self._folder)
+            if state is not None:
+                _check_parts(state, self._folder)
+                self._engine.load_state_dict(state["engine"])
+        if state is None:
             if self._run.resumed:
                 self._run.rewind()
             return None
-        _check_parts(state, self._folder)
-        # Last of the run, whose log is cut: who has opened the wrong folder shall lose nothing.
-        self._engine.load_state_dict(state["engine"])
+        # Last, as its log is cut: who has opened the wrong folder shall lose nothing.
         self._schedule.load_state_dict(state["schedule"])
         self._run.load_state_dict(state["run"])
         fit = state["fit"]
         if self._best is not None and fit["best"] is not None:
             self._best.load_state_dict(fit["best"])
+            if self._best.step == self._schedule.progress.steps and not self._has_best(
+                self._folder
+            ):
+                self.save(is_best=True)  # a kill came between the two names of this checkpoint
         return str(fit["ended"]) if fit["ended"] is not None else None
+
+    def _has_best(self, folder: Path) -> bool:
+        best = folder / "best.pt"
+        if not best.exists():
+            return False
+        newest = list_checkpoints(folder)[-1]
+        # A copy where the file system has no links: then it was made after the other.
+        return best.samefile(newest) or best.stat().st_mtime >= newest.stat().st_mtime
 
     def save(self, *, is_best: bool = False) -> None:
         """Save where the training is now; with `is_best`, as `best.pt` too.
@@ -132,12 +156,55 @@ class Checkpoints:
         if self._folder is not None and self._saved_at != self._schedule.progress.steps:
             self.save()
 
+    def how_to_go_on(self) -> str:
+        """What who has stopped the training reads last."""
+        stopped = f"stopped after step {self._schedule.progress.steps}, which is"
+        if self._folder is None:
+            return (
+                f"{stopped} not saved, as there is neither a run nor a directory=... for it: the engine is as that step "
+                f"has left it, and another call counts from 0"
+            )
+        again = f"{stopped} saved in {self._folder}: the same call goes on from there"
+        if not self._run.recording:
+            return again
+        return (
+            f"{again} with this run, which start_run(..., name={self._run.name!r}, resume='auto') gives again when it "
+            f"is closed"
+        )
+
     def _ended(self) -> str | None:
         """Why the training has ended by itself: a limit that was reached may be moved, and is none."""
         outcome = self._schedule.outcome
         if outcome is None or outcome.reason in {"limit", "exhausted"}:
             return None
         return outcome.reason
+
+
+def _newest(folder: Path) -> dict[str, Any] | None:
+    try:
+        return load_checkpoint(folder)
+    except NoCheckpoint:
+        return None
+
+
+@contextmanager
+def _explaining(folder: Path) -> Iterator[None]:
+    """Say which file it is that cannot be gone on with, and what else can be done."""
+    try:
+        yield
+    except CheckpointUnreadable as error:
+        raise CheckpointUnreadable(
+            f"{error}. A training goes on from the newest that is in the folder: to begin with an older one, move this one away"
+        ) from error
+    except StateMismatch as error:
+        raise type(error)(
+            f"{folder} holds checkpoints that this training cannot go on from: {error}, or begin another run"
+        ) from error
+    except OSError as error:
+        raise CheckpointUnreadable(
+            f"{error.filename or folder} cannot be read ({error.strerror or error}), and the checkpoints in {folder} are what "
+            "the training goes on from; see that this user may read it"
+        ) from error
 
 
 def _check_parts(state: Mapping[str, Any], folder: Path) -> None:

@@ -24,3 +24,23 @@ class ReservedName(TreadleError, ValueError):
 
 class WrongCheckpoint(TreadleError):
     """What is to be continued is something else than a training."""
+
+
+class EmptyValidation(TreadleError, ValueError):
+    """A validation loader yields nothing, so that there is no result."""
+
+
+class TrainingLeft(TreadleError, RuntimeError):
+    """A training is to go on that was left before its end."""
+
+
+class NotReported(TreadleError, ValueError):
+    """A search looks at something that its trials do not report."""
+
+
+class NotComparable(TreadleError, ValueError):
+    """A trial reports something that is neither more nor less than what others report."""
+
+
+class NotInTrial(TreadleError, RuntimeError):
+    """What belongs into a trial of a search is called outside of one."""

@@ -30,6 +30,12 @@ class FitResult:
     def __str__(self) -> str:
         return str(self.outcome)
 
+    def _repr_pretty_(self, printer: Any, _cycle: object) -> None:
+        """All of it in lines, where this is the last value of a notebook's cell."""
+        lines = [str(self)] if self.trained is None else [str(self), str(self.trained)]
+        lines += [f"{result} ({name})" for name, result in self.validated.items()]
+        printer.text("\n".join(lines))
+
 
 def fit(
     engine: Engine,
@@ -70,7 +76,8 @@ def fit(
     Raises:
         MissingExtra: `progress` is asked for and rich is not installed.
     """
-    batches_per_epoch = batches_per_epoch or length_of(loader)
+    if batches_per_epoch is None:
+        batches_per_epoch = length_of(loader)
     narrator = Narrator(batches_per_epoch) if progress else None
     trained, validated = None, dict[str, EpochResult]()
     moments = training(

@@ -6,6 +6,7 @@ import sys
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any, Literal, TypeVar
 
 from attrs import field, frozen
@@ -56,6 +57,13 @@ class RunOptions:
     changed: bool = _described("changed", False)
 
 
+@frozen
+class _Own:
+    """The words of the command line that are about the run, as a config of their own."""
+
+    run: RunOptions = RunOptions()
+
+
 def launch(
     main: Callable[[Any, Run], R],
     *layers: Mapping[str, Any] | str | Path,
@@ -99,8 +107,9 @@ def launch(
 
     Raises:
         WrongArgument: `main` does not take a config and a run, or its config has a field of the name `run`.
-        SystemExit: With code 2 where the command line is wrong; 1 where the run or its checkpoint cannot be gone on with;
-            130 after Ctrl-C and 143 after SIGTERM, with the command that goes on. What else `main` raises is not touched.
+        SystemExit: With code 2 where the command line is wrong; 1 where the run cannot be recorded or gone on with, or
+            something cannot be trained, with its message and the line of `main`'s file that it came from; 130 after Ctrl-C
+            and 143 after SIGTERM, with the command that goes on. What else `main` raises is not touched.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     program = prog or Path(sys.argv[0]).name
@@ -111,7 +120,7 @@ def launch(
     if target is not None:
         given["target"] = [target] if isinstance(target, str) else list(target)
     try:
-        wanted = resolve(RunOptions, given, argv=own).config
+        wanted = resolve(_Own, {"run": given}, argv=own).config.run
     except ConfigError as error:
         _complain(program, f"{error}\n{program} --help lists every setting")
         sys.exit(2)
@@ -120,6 +129,7 @@ def launch(
         return _launched(main, resolution, wanted, program, begin=begin, words=words)
 
     launched.__doc__ = inspect.getdoc(main)
+    launched.__qualname__ = getattr(main, "__qualname__", program)
     launched.__annotations__["resolution"] = Resolution[cls]  # type: ignore[valid-type]  # it is read at run time
     try:
         return run_cli(launched, *layers, argv=others, prog=program, **options)
@@ -139,12 +149,7 @@ def _launched(
     words: Sequence[str],
 ) -> R:
     # Here, and not above: a mistyped flag need not wait for torch.
-    from treadle_loop import (
-        CheckpointNotWritten,
-        CheckpointUnreadable,
-        PrecisionUnavailable,
-        StateMismatch,
-    )
+    from treadle_loop import LoopError
 
     run, again = None, ""
     try:
@@ -167,13 +172,20 @@ def _launched(
         if isinstance(stop, Terminated):
             raise
         sys.exit(130)  # what a shell gives for SIGINT
-    except (
-        *(TreadleError, TrackingError, UnitsError),
-        *(CheckpointNotWritten, CheckpointUnreadable, PrecisionUnavailable, StateMismatch),
-    ) as error:
+    except (TreadleError, TrackingError, UnitsError, LoopError) as error:
         text = str(error).replace("if_changed='record'", f"{_PREFIX}changed")
-        _complain(program, text)
+        # What a loop says of a loss or a loader does not say which; what the others say needs no more words.
+        _complain(program, text + (_place(error, main) if isinstance(error, LoopError) else ""))
         sys.exit(2 if isinstance(error, InvalidTarget | InvalidName) else 1)
+
+
+def _place(error: BaseException, main: Callable[..., Any]) -> str:
+    """The last line of main's file on the way to an error; empty where it is not on it."""
+    file = getattr(getattr(inspect.unwrap(main), "__code__", None), "co_filename", None)
+    lines = [
+        line for frame, line in walk_tb(error.__traceback__) if frame.f_code.co_filename == file
+    ]
+    return f" ({Path(str(file)).name}, line {lines[-1]})" if lines else ""
 
 
 def _describe(run: Run, resolution: Resolution[Any], again: str) -> None:
@@ -212,7 +224,7 @@ def _divided(words: Sequence[str]) -> tuple[list[str], list[str]]:
         elif not word.startswith(_PREFIX):
             others.append(word)
         else:
-            own.append(f"--{word.removeprefix(_PREFIX)}")
+            own.append(word)
             if "=" not in word and word != f"{_PREFIX}changed":
                 own += [value for value in [next(rest, None)] if value is not None]
     return own, others
@@ -233,9 +245,17 @@ def _without(words: Sequence[str], names: tuple[str, ...]) -> list[str]:
 
 def _config_class(main: Callable[..., Any]) -> type[Any]:
     name = getattr(main, "__qualname__", repr(main))
+    if not callable(main) or inspect.iscoroutinefunction(main):
+        raise WrongArgument(
+            f"{name} is to be launched, and a function was expected that is called with a config and a run; write "
+            "`def main(config: Config, run: Run)`"
+        )
     parameters = list(inspect.signature(main).parameters.values())
-    needed = [one for one in parameters if one.default is one.empty]
-    if len(parameters) < 2 or len(needed) > 2:
+    try:
+        inspect.signature(main).bind("config", "run")
+    except TypeError:
+        parameters = []
+    if not parameters or parameters[0].kind is inspect.Parameter.VAR_POSITIONAL:
         raise WrongArgument(
             f"{name} is called with a config and a run; write `def {name}(config: Config, run: Run)`"
         )

@@ -1,16 +1,21 @@
 """One training, as a page of plain code: passes over a loader, and at each update what is due."""
 
 import signal
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from inspect import GEN_CLOSED, getgeneratorstate
 from pathlib import Path
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any
 
-from treadle.arguments import check_arguments, check_saving
+from treadle.arguments import check_arguments, check_saving, check_validated
 from treadle.best import Best
 from treadle.checkpoints import Checkpoints, folder_of
-from treadle_loop import Engine, EpochResult, Totals, Update, stop_on_signals
+from treadle.clocks import AgreedClock, is_timed
+from treadle.errors import TrainingLeft, WrongArgument
+from treadle.rates import current_rates, named_rates
+from treadle.reporting import ReportingRun
+from treadle_loop import Engine, EpochResult, Stop, Totals, Update, stop_on_signals
 from treadle_tracking import Run, Terminated, deferred_termination, start_run
 from treadle_units import At, Every, Limit, Progress, Schedule
 
@@ -56,19 +61,34 @@ class Moment:
         return self.schedule.progress
 
 
-class Training(Iterator[Moment]):
+class Training:
     """A training under way: its moments, one after the other.
+
+    A loop that is left, by `break` or an exception, has ended it: signals mean again what they meant before.
 
     Attributes:
         schedule: Its counts and, once it is over, why it has ended.
     """
 
-    def __init__(self, schedule: Schedule, moments: Iterator[Moment]) -> None:
+    def __init__(self, schedule: Schedule, moments: Generator[Moment]) -> None:
         self.schedule = schedule
         self._moments = moments
 
+    def __iter__(self) -> Iterator[Moment]:
+        # A generator of the loop's own: it is closed where the loop is left, also if somebody holds the training.
+        if getgeneratorstate(self._moments) == GEN_CLOSED and self.schedule.outcome is None:
+            raise TrainingLeft(
+                f"the training was left at {self.schedule.progress}, and cannot be gone on with; call `training` again, "
+                "which goes on from its newest checkpoint"
+            )
+        yield from self._moments
+
     def __next__(self) -> Moment:
         return next(self._moments)
+
+    def close(self) -> None:
+        """End it before its end, as leaving a loop does; nothing is saved. For who calls `next`."""
+        self._moments.close()
 
 
 def training(
@@ -92,14 +112,17 @@ def training(
     At each step, in this order: validate, see whether that is the best, log, yield, save a checkpoint.
     The run gets `train/loss`, the engine's metrics as `train/…`, `train/grad_norm` where it is measured, and `lr`,
     as they were for the step at which logging was due; and for each validation loader `<name>/loss` and its metrics.
-    Their step is the number of optimizer steps of this training so far.
+    Their step is the number of optimizer steps of this training so far. Of several parameter groups, `lr` is that of
+    the first, and another one's is beside it where it differs, as `lr/<its name, or number>`.
 
-    With `checkpoint` or `best`, it begins where the newest checkpoint is, if there is one, and goes on exactly: the weights, the
-    counts, the random numbers and the run's log are as if nothing had happened in between. A moment that is left by
-    `break` or an exception is not saved.
+    It begins where the newest checkpoint of its run or directory is, if there is one, and goes on exactly: the weights,
+    the counts, the random numbers and the run's log are as if nothing had happened in between. A moment that is left by
+    `break` or an exception is not saved. Without a checkpoint it counts from 0, whatever the run has already.
 
-    SIGTERM, SIGUSR1 and the first Ctrl-C end it after the step that they come in: that is saved, and then
-    `Terminated` is raised, or `KeyboardInterrupt`. A second Ctrl-C is raised at once.
+    SIGTERM, SIGUSR1 and the first Ctrl-C end it after the step that they come in, and a validation under way: that is
+    saved, and then `Terminated` is raised, or `KeyboardInterrupt`. A second Ctrl-C is raised at once.
+
+    On several ranks all call it alike; times are those of the first one.
 
     Args:
         engine: What trains.
@@ -122,31 +145,51 @@ def training(
         A `Moment` for each optimizer step, one at a time; none where the training that is continued has ended.
 
     Raises:
-        WrongArgument: One of them is something else, such as a loader for loaders by name.
+        WrongArgument: One of them is something else, such as a loader for loaders by name, or a run that is closed. With
+            a `best` that the first validation does not have, that step is saved before.
         ReservedName: A validation loader is called `train`, or has no name.
+        EmptyValidation: A validation loader has nothing, or nothing any more.
         WrongCheckpoint: What is to be continued is no training.
+        TrainingLeft: It is iterated over again after a loop was left.
         UnitsError: A length cannot be read, or the data ends before the limit; see `Schedule`.
         LoopError: A step cannot be trained on, or a checkpoint is damaged or of another engine; see `Engine`.
         TrackingError: The checkpoint is another run's.
         Terminated: SIGTERM or SIGUSR1 has arrived. Left alone, it ends the program with exit code 143.
     """
-    check_arguments(engine, validation, run)
+    check_arguments(engine, loader, validation, run)
+    if batches_per_epoch is None:
+        batches_per_epoch = length_of(loader)
+    is_shared = engine.runtime.world_size > 1
+    is_shared = is_shared and is_timed(until, validate, log, checkpoint, patience)
+    clock = AgreedClock(engine.runtime) if is_shared else None
     schedule = Schedule(
         until,
-        batches_per_epoch=batches_per_epoch or length_of(loader),
+        batches_per_epoch=batches_per_epoch,
+        clock=clock or monotonic,
         validate=_also_at_end(validate) if validation else None,
         log=_also_at_end(log),
         checkpoint=_also_at_end(checkpoint),
     )
-    search = check_saving(checkpoint, best, keep, patience, list(validation or {}))
+    search = check_saving(
+        checkpoint,
+        best,
+        keep,
+        patience,
+        list(validation or {}),
+        validates=validate is not None,
+        batches_per_epoch=batches_per_epoch,
+    )
     folder = folder_of(engine, run, directory, is_needed=checkpoint is not None or best is not None)
     run = run or start_run(None)
+    if isinstance(run, ReportingRun):
+        run.follow(schedule)
     checkpoints = Checkpoints(folder, keep, engine=engine, schedule=schedule, run=run, best=search)
     moments = _moments(
         engine,
         loader,
         validation or {},
         schedule=schedule,
+        clock=clock,
         run=run,
         search=search,
         checkpoints=checkpoints,
@@ -160,10 +203,11 @@ def _moments(
     validation: Mapping[str, Iterable[Any]],
     *,
     schedule: Schedule,
+    clock: AgreedClock | None,
     run: Run,
     search: Best | None,
     checkpoints: Checkpoints,
-) -> Iterator[Moment]:
+) -> Generator[Moment]:
     ended = checkpoints.resume()
     if ended is not None:
         schedule.stop(ended)
@@ -175,25 +219,33 @@ def _moments(
             values: dict[str, Any] = {}
             for name, held_out in validation.items():
                 result = validated[name] = engine.test_epoch(held_out, verb="validated")
+                check_validated(name, result.batches)
                 values |= _named(name, {"loss": result.loss, **result.metrics})
             run.log(values, step=step)
             if search is not None:
-                improved = search.improves(values, schedule.progress)
+                try:
+                    improved = search.improves(values, schedule.progress)
+                except WrongArgument:
+                    # Known only now: what was trained until here is not lost for it.
+                    checkpoints.save_if_new()
+                    raise
                 if search.is_given_up(schedule.progress):
                     schedule.stop(search.reason)
         if "log" in due:
             values = {"loss": update.loss, **update.metrics}
             if update.grad_norm is not None:
                 values["grad_norm"] = update.grad_norm
-            run.log(_named("train", values) | rates, step=step)
+            run.log(_named("train", values) | named_rates(engine.optimizer, rates), step=step)
         return validated, improved
 
     with deferred_termination(), stop_on_signals() as stop:
         while schedule.outcome is None:
             totals, seconds, resumed = Totals(), 0.0, perf_counter()
             update: Update | None = None
-            rates = _learning_rates(engine)
+            rates = current_rates(engine.optimizer)
             for update in engine.updates(loader, stop=stop):
+                if clock is not None:
+                    clock.meet()
                 due = schedule.advance(**update.counts)
                 totals.take(update)
                 if update.last or schedule.finished:
@@ -211,12 +263,18 @@ def _moments(
                 if improved or "checkpoint" in due:
                     checkpoints.save(is_best=improved)
                 if schedule.finished:
+                    if stop():
+                        raise _stopped(stop)
                     return
-                rates, resumed = _learning_rates(engine), perf_counter()
+                rates, resumed = current_rates(engine.optimizer), perf_counter()
             if stop() if update is None else not update.last:  # by whichever rank
                 checkpoints.save_if_new()
-                raise KeyboardInterrupt if stop.signal == signal.SIGINT else Terminated
+                raise _stopped(stop, checkpoints.how_to_go_on())
             schedule.end_epoch()
+
+
+def _stopped(stop: Stop, *said: str) -> KeyboardInterrupt | Terminated:
+    return KeyboardInterrupt(*said) if stop.signal == signal.SIGINT else Terminated()
 
 
 def length_of(loader: Iterable[Any]) -> int | None:
@@ -231,13 +289,6 @@ def _also_at_end(trigger: Trigger | None) -> At | Every | None:
     if trigger is None or isinstance(trigger, At | Every):
         return trigger
     return Every(str(trigger), at_end=True)
-
-
-def _learning_rates(engine: Engine) -> dict[str, float]:
-    groups = engine.optimizer.param_groups if engine.optimizer is not None else []
-    if len(groups) == 1:
-        return {"lr": groups[0]["lr"]}
-    return {f"lr/{index}": group["lr"] for index, group in enumerate(groups)}
 
 
 def _named(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,18 +1,13 @@
 """What a training says of itself while it runs: a line for each result, and a bar where somebody sees it."""
 
 import sys
-from importlib.util import find_spec
 from time import monotonic
-from typing import TYPE_CHECKING
 
-from treadle.errors import MissingExtra
+from treadle.bars import bar_here
 from treadle.moments import Moment
-from treadle_units import Length, Limit, Progress, Seconds
+from treadle_units import Length, Limit, Progress, Schedule, Seconds
 
-if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
-
-_REFRESH_SECONDS = 0.1
+_REFRESH_SECONDS = 0.2
 
 
 class Narrator:
@@ -28,33 +23,35 @@ class Narrator:
     """
 
     def __init__(self, batches_per_epoch: int | None) -> None:
-        self._bar = _bar()
+        self._bar = bar_here()
         self._batches_per_epoch = batches_per_epoch
+        self._schedule: Schedule | None = None
         self._next_refresh = 0.0
         self._is_heard = sys.stdout is not None
-        if self._bar is not None:
-            self._task = self._bar.add_task("", total=1.0)
-            self._bar.start()
 
     def tell(self, moment: Moment) -> None:
         """Say what this moment brought; between results it costs a look at the clock."""
+        self._schedule = moment.schedule
+        if self._bar is not None and monotonic() >= self._next_refresh:
+            self._next_refresh = monotonic() + _REFRESH_SECONDS
+            self._draw()
         if self._is_heard and (moment.trained is not None or moment.validated):
             self._print(moment)
-        if self._bar is None or monotonic() < self._next_refresh:
-            return
-        self._next_refresh = monotonic() + _REFRESH_SECONDS
-        progress = moment.schedule.progress
-        self._bar.update(
-            self._task,
-            completed=fraction_done(moment.schedule.until, progress, self._batches_per_epoch),
-            description=f"epoch {progress.epochs + 1}, step {progress.steps}",
-            refresh=True,
-        )
 
     def close(self) -> None:
-        """Take the bar away; what was printed stays."""
+        """Take the bar away, or leave it in a notebook as the training has ended; what was printed stays."""
         if self._bar is not None:
-            self._bar.stop()
+            self._draw()
+            self._bar.close()
+
+    def _draw(self) -> None:
+        if self._bar is None or self._schedule is None:
+            return
+        progress = self._schedule.progress
+        self._bar.draw(
+            f"epoch {progress.epochs + (progress.epoch.batches > 0)}, step {progress.steps}",
+            fraction_done(self._schedule.until, progress, self._batches_per_epoch),
+        )
 
     def _print(self, moment: Moment) -> None:
         progress = moment.schedule.progress
@@ -66,7 +63,7 @@ class Narrator:
             lines.append(f"{where}: {result}{which}")
         try:
             if self._bar is not None:
-                self._bar.stop()  # the terminal may be the same
+                self._bar.hide()  # the terminal may be the same
             for line in lines:
                 sys.stdout.write(f"{line}\n")
             sys.stdout.flush()
@@ -74,39 +71,7 @@ class Narrator:
             # Whoever read the lines has gone, or the disk is full. Neither is a reason to end a training.
             self._is_heard = False
         if self._bar is not None:
-            self._bar.start()
-
-
-def _bar() -> "Bar | None":
-    """A bar that is drawn when it is told to, from no thread of its own; None where nobody would see it."""
-    try:
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            TaskProgressColumn,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
-        from rich.progress import Progress as Bar
-    except ImportError:
-        raise MissingExtra("progress=True", "progress") from None
-    if sys.stderr is None:  # as in a daemon
-        return None
-    console = Console(stderr=True)
-    is_seen = find_spec("ipywidgets") is not None if console.is_jupyter else console.is_terminal
-    if not is_seen or console.is_dumb_terminal:
-        return None
-    columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    return Bar(
-        TextColumn("{task.description}"),
-        *columns,
-        console=console,
-        auto_refresh=False,
-        transient=True,
-        redirect_stdout=False,
-        redirect_stderr=False,
-    )
+            self._bar.show()
 
 
 def fraction_done(until: Limit, progress: Progress, batches_per_epoch: int | None) -> float:
