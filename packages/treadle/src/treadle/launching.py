@@ -113,7 +113,7 @@ def launch(
     """
     words = list(sys.argv[1:] if argv is None else argv)
     program = prog or Path(sys.argv[0]).name
-    cls = _config_class(main)
+    cls = config_class(main)
     begin = list(command or _started_as())
     own, others = _divided(words)
     given: dict[str, Any] = {"experiment": experiment or Path(program).stem or "default"}
@@ -243,7 +243,7 @@ def _without(words: Sequence[str], names: tuple[str, ...]) -> list[str]:
     return kept
 
 
-def _config_class(main: Callable[..., Any]) -> type[Any]:
+def config_class(main: Callable[..., Any]) -> type[Any]:
     name = getattr(main, "__qualname__", repr(main))
     if not callable(main) or inspect.iscoroutinefunction(main):
         raise WrongArgument(
