@@ -49,3 +49,11 @@ def test_naming_a_library_loads_that_library_alone() -> None:
     actual = loaded_by("from treadle import units") & (HEAVY | set(MODULES))
 
     assert {"treadle", "treadle_units"} == actual
+
+
+@pytest.mark.parametrize("library", ["units", "config", "loop", "tracking"])
+def test_a_library_is_one_by_either_name(library: str) -> None:
+    """`from treadle.loop import …` imports from the very module that `treadle_loop` is."""
+    statement = f"import treadle_{library} as one, treadle.{library} as other; assert one is other"
+
+    assert "treadle" in loaded_by(f"{statement}; from treadle.{library} import __all__")

@@ -391,6 +391,23 @@ def test_sigterm_leaves_no_traceback(root):
     assert "" == done.stderr
 
 
+def test_a_sigterm_while_a_run_is_closed_comes_after_its_end(root):
+    """What has begun to end is written down as it ends, and the process still ends as one that was told to."""
+    done = ran(
+        "import os, signal\n"
+        "run = start_run('tensorboard:runs')\n"
+        "inner = run._recording\n"
+        "def recording():\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    return inner()\n"
+        "run._recording = recording\n"
+        "run.close('FAILED')\n"
+    )
+    (run,) = open_runs("tensorboard:runs")
+
+    assert ("FAILED", 143, "") == (run.status, done.returncode, done.stderr)
+
+
 def test_a_generator_that_is_left_early_has_not_failed(root):
     """Breaking out of a loop over a generator with a run inside ends the run as finished."""
 

@@ -38,7 +38,7 @@ from treadle_tracking.params import given_params, joined
 from treadle_tracking.recorder import Recorder
 from treadle_tracking.recordings import Recordings
 from treadle_tracking.scalars import as_step
-from treadle_tracking.signals import Terminated, Termination
+from treadle_tracking.signals import Terminated, Termination, deferred_termination
 from treadle_tracking.unclosed import Unclosed
 
 __all__ = ["Run"]
@@ -347,23 +347,20 @@ class Run(Recordings):
         """
         if status not in ENDS:
             raise InvalidStatus(status)
-        with self._ending:
-            if self._status != "RUNNING":
-                return
-            self._status = status
-        if self._unclosed is not None:
-            self._unclosed.detach()
-        if not (recorder := self._recording()):
-            return
+        recorder = None
         try:
-            try:
-                recorder.close(Ended(wall_time=recorder.clock.now(), status=status))
-            finally:
-                self._drain(timeout, is_gone=recorder.is_gone)
+            # A SIGTERM in between would leave a run that is closed, and a log without its end.
+            with deferred_termination():
+                if recorder := self._ending_with(status):
+                    recorder.close(Ended(wall_time=recorder.clock.now(), status=status))
         finally:
-            if self._termination is not None:
-                self._termination.restore()
-        if recorder.lost:
+            if recorder:
+                try:
+                    self._drain(timeout, is_gone=recorder.is_gone)
+                finally:
+                    if self._termination is not None:
+                        self._termination.restore()
+        if recorder and recorder.lost:
             one = recorder.lost == 1
             entries = "1 entry" if one else f"{recorder.lost} entries"
             # Of those of a directory that is gone, what came before that was noticed is not known.
@@ -373,6 +370,16 @@ class Run(Recordings):
                 among = "it is the end of the run" if one else "the end of the run is one of them"
                 lost += f"; {among}, which reads as UNFINISHED, and not as {status}"
             say(f"{entries} of the run {self.name!r} could not be written and {lost}")
+
+    def _ending_with(self, status: RunStatus) -> Recorder | None:
+        """Take the status, where there is none yet; what writes it down, where this process does."""
+        with self._ending:
+            if self._status != "RUNNING":
+                return None
+            self._status = status
+        if self._unclosed is not None:
+            self._unclosed.detach()
+        return self._recording()
 
     def _drain(self, timeout: float, *, is_gone: bool) -> None:
         terminated = None

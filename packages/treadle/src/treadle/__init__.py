@@ -68,12 +68,7 @@ __all__ = [
     "units",
 ]
 
-_LIBRARIES = {
-    "config": "treadle_config",
-    "loop": "treadle_loop",
-    "tracking": "treadle_tracking",
-    "units": "treadle_units",
-}
+_LIBRARIES = {"config", "loop", "tracking", "units"}
 _HOMES = {
     "treadle.fitting": ["FitResult", "fit"],
     "treadle.launching": ["launch"],
@@ -91,7 +86,7 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name in _LIBRARIES:
-        return importlib.import_module(_LIBRARIES[name])
+        return importlib.import_module(f"treadle.{name}")
     for home, names in _HOMES.items():
         if name in names:
             return getattr(importlib.import_module(home), name)
