@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from treadle import Engine, Loss, open_runs, start_run, supervised
 from treadle.errors import WrongArgument
-from treadle_loop import Mean, RebuiltLoss
+from treadle_loop import InvalidSetting, Mean, RebuiltLoss
 
 lightning = pytest.importorskip(
     "lightning.pytorch", reason="needs the hosts environment: hatch run hosts:test"
@@ -299,6 +299,40 @@ def test_options_belong_to_a_target() -> None:
         "RunLogger was given a run, which is started, and with it 'name'; give them to start_run, or give RunLogger a "
         "target, such as 'tensorboard:runs'"
     ) == str(caught.value)
+
+
+def test_a_closed_run_is_found_at_once(tmp_path: Path) -> None:
+    """A run that is closed, and would fail at the first value, is refused where the logger is made."""
+    with start_run(f"tensorboard:{tmp_path}/runs", name="over") as run:
+        pass
+
+    with pytest.raises(WrongArgument) as caught:
+        logger_of(run)
+
+    assert (
+        "the run 'over' is closed (FINISHED), and one that records was expected; train within its `with` block, or give "
+        "RunLogger a target, such as 'tensorboard:runs'"
+    ) == str(caught.value)
+
+
+def test_an_optimizer_that_is_made_is_found_at_once() -> None:
+    """An optimizer in place of what makes one is refused where the module is made, with what to write."""
+    from treadle.integrations.lightning import StepModule
+
+    model = linear()
+    with pytest.raises(WrongArgument) as caught:
+        StepModule(model, step, sgd(model.parameters()))
+
+    assert (
+        "the optimizer is of type SGD, and what makes one of the model's parameters was expected, such as "
+        "partial(torch.optim.SGD, lr=0.1)"
+    ) == str(caught.value)
+
+
+def test_a_loss_is_no_step() -> None:
+    """A loss function in place of the step is refused as an engine refuses it."""
+    with pytest.raises(InvalidSetting, match=r"did you mean supervised\(mse_loss\)\?"):
+        module_of(linear(), functional.mse_loss)
 
 
 def test_a_mistyped_option_is_found_at_once() -> None:

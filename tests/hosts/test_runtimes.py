@@ -245,6 +245,68 @@ def test_the_engine_scales_losses_in_a_host(alone, host):
     assert expected == alone(lambda here: half_trained(here, host, data, {}, precision="fp16"))
 
 
+@pytest.mark.parametrize("host", ["fabric", "accelerate"])
+def test_a_scheduler_follows_steps_that_are_scaled(alone, host):
+    """With fp16, a scheduler of the host's optimizer moves the rate, and torch warns of nothing."""
+
+    def rates(here):
+        model, optimizer, runtime = set_up(here, host, network(torch.float32))
+        scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+        settings = {"precision": "fp16", "scheduler": scheduler, "runtime": runtime}
+        engine = Engine(model, step, optimizer, **settings)
+        engine.update([dataset(6, torch.float32).tensors])
+        return [group["lr"] for group in optimizer.param_groups]
+
+    assert [0.005] == alone(rates)
+
+
+@pytest.mark.parametrize("host", ["fabric", "accelerate"])
+def test_an_optimizer_that_computes_the_loss(alone, host):
+    """LBFGS, whose closure a host's wrapper hides, is refused by its own name."""
+
+    def refused(here):
+        model, optimizer, runtime = set_up(
+            here, host, make=lambda model: torch.optim.LBFGS(model.parameters())
+        )
+        return mistake(lambda: Engine(model, step, optimizer, runtime=runtime))
+
+    assert (
+        "the optimizer is of type LBFGS, whose step() computes the loss itself, as often as it "
+        "likes, through a closure; the engine computes it once an update, so write that loop by "
+        "hand, or use another optimizer"
+    ) == alone(refused)
+
+
+def names_compiled(here, host):
+    model, optimizer, runtime = set_up(here, host, torch.compile(network(), backend="eager"))
+    return list(Engine(model, step, optimizer, runtime=runtime).state_dict()["model"])
+
+
+@pytest.mark.parametrize("host", ["fabric", "accelerate"])
+def test_a_compiled_model_has_its_own_names(alone, ranks, host):
+    """The names of a state are the user's on one rank and on two, of a compiled model, too."""
+    expected = list(network().state_dict())
+
+    assert expected == alone(names_compiled, host)
+    assert [expected, expected] == ranks(names_compiled, host)
+
+
+def untold(here):
+    model, optimizer, _ = set_up(here, "fabric")
+    return mistake(lambda: Engine(model, step)), mistake(lambda: Engine(model, step, optimizer))
+
+
+def test_an_engine_that_was_not_told_of_fabric(ranks):
+    """On two ranks, a model of Fabric's without its runtime is refused, in evaluation too."""
+    message = (
+        "the model is a _FabricModule, which trains on several ranks, and the engine was not told "
+        "so: its counts and means would be those of one rank; give Engine(..., "
+        "runtime=runtimes.fabric(fabric))"
+    )
+
+    assert [(message, message)] * 2 == ranks(untold)
+
+
 @pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("host", ["fabric", "accelerate"])
 def test_an_update_that_is_not_finite_is_withheld_in_a_host(alone, host, fused):
@@ -419,6 +481,7 @@ def gone_on(here, host, state):
 
 
 HOSTS = ["ddp", "fsdp2", "fabric", "fabric, sharded", "accelerate"]
+LOADERS = ["fabric", "accelerate", "accelerate, dispatching"]
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -451,6 +514,9 @@ def the_loader_of_a_host(here, host, sampler=None, **settings):
     """An engine in a host, and a loader that the host has set up: 8 records a batch and rank."""
     model = network()
     data = dataset(settings.pop("records", 64))
+    told = {}
+    if host == "accelerate, dispatching":
+        told["dataloader_config"] = accelerate.DataLoaderConfiguration(dispatch_batches=True)
     loader = DataLoader(data, batch_size=8, sampler=sampler, shuffle=sampler is None, **settings)
     if host == "fabric":
         made = made_fabric(here)
@@ -458,7 +524,7 @@ def the_loader_of_a_host(here, host, sampler=None, **settings):
         runtime = runtimes.fabric(made)
         loader = made.setup_dataloaders(loader)
     else:
-        made = made_accelerator(here)
+        made = made_accelerator(here, **told)
         model, optimizer, loader = made.prepare(model, adam(model), loader)
         runtime = runtimes.accelerate(made)
     return Engine(model, step, optimizer, runtime=runtime), loader
@@ -469,7 +535,7 @@ def counted(here, host):
     return [engine.train_epoch(loader).counts, engine.test_epoch(loader).counts]
 
 
-@pytest.mark.parametrize("host", ["fabric", "accelerate"])
+@pytest.mark.parametrize("host", LOADERS)
 def test_the_loader_of_a_host_deals_out(ranks, host):
     """A loader that the host set up counts the records of all ranks."""
     counts = {"records": 64, "batches": 4, "epochs": 1}
@@ -491,7 +557,12 @@ def repeated(here, host):
 
 
 @pytest.mark.parametrize(
-    ("host", "sampler"), [("fabric", "DistributedSampler"), ("accelerate", "BatchSamplerShard")]
+    ("host", "sampler"),
+    [
+        ("fabric", "DistributedSampler"),
+        ("accelerate", "BatchSamplerShard"),
+        ("accelerate, dispatching", "DataLoaderDispatcher"),
+    ],
 )
 def test_no_record_is_counted_twice(ranks, host, sampler):
     """255 records are never 256: a loader that repeats one is refused, and ours repeats none."""
@@ -510,7 +581,7 @@ def dealt_twice(here, host):
     return mistake(lambda: engine.train_epoch(loader))
 
 
-@pytest.mark.parametrize("host", ["fabric", "accelerate"])
+@pytest.mark.parametrize("host", LOADERS)
 def test_a_share_is_not_dealt_out_again(ranks, host):
     """A loader that deals out by itself, and went through the host as well, is refused."""
     message = (

@@ -145,6 +145,9 @@ class Engine:
             self._unwrapped = self._runtime.unwrap_optimizer(optimizer)
             if precision == "fp16":
                 self._scaling = LossScaling(self._unwrapped, _type_of(self._device_now()))
+                if self._unwrapped is not optimizer:
+                    # The step of a host's wrapper, where torch's schedulers look, is passed by.
+                    optimizer._opt_called = True  # type: ignore[attr-defined]  # noqa: SLF001
             if check_finite:
                 self._finite = FiniteCheck(
                     self._unwrapped,

@@ -35,10 +35,12 @@ def check_parts(model: Any, step: Any, optimizer: Any) -> None:
     if optimizer is None:
         return
     _check("optimizer", optimizer, fits=isinstance(optimizer, Optimizer), wanted="an Optimizer")
-    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    inner = getattr(optimizer, "optimizer", None)  # a host's wrapper asks for no closure itself
+    stepped = inner if isinstance(inner, Optimizer) else optimizer
+    closure = inspect.signature(stepped.step).parameters.get("closure")
     if closure is not None and closure.default is closure.empty:
         raise InvalidSetting(
-            f"the optimizer is {_named(optimizer)}, whose step() computes the loss itself, as "
+            f"the optimizer is {_named(stepped)}, whose step() computes the loss itself, as "
             "often as it likes, through a closure; the engine computes it once an update, so "
             "write that loop by hand, or use another optimizer",
         )

@@ -89,7 +89,7 @@ class HostedRuntime(PlainRuntime):
             return wrapped
         if isinstance(wrapped, DistributedDataParallel):
             module: nn.Module = wrapped.module
-            return module
+            return getattr(module, "_orig_mod", module)
         trains_itself = any(hasattr(wrapped, name) for name in ("backward", "clip_grad_norm_"))
         if self.world_size > 1 or trains_itself:
             raise InvalidSetting(

@@ -61,16 +61,19 @@ class PlainRuntime:
         Raises:
             InvalidSetting: it is one.
         """
-        if isinstance(model, DistributedDataParallel):
-            wanted = "ddp"
-        elif is_fully_sharded(model):
-            wanted = "fsdp2"
+        wrapped = getattr(model, "_forward_module", model)  # Fabric's
+        if isinstance(wrapped, DistributedDataParallel):
+            wanted = "ddp()"
+        elif is_fully_sharded(wrapped):
+            wanted = "fsdp2()"
         else:
             return model
+        if wrapped is not model:
+            wanted = "fabric(fabric)"
         raise InvalidSetting(
             f"the model is a {type(model).__name__}, which trains on several ranks, and the engine "
             "was not told so: its counts and means would be those of one rank; give "
-            f"Engine(..., runtime=runtimes.{wanted}())",
+            f"Engine(..., runtime=runtimes.{wanted})",
         )
 
 

@@ -13,12 +13,14 @@ from typing import Any
 from uuid import uuid4
 
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from treadle.errors import MissingExtra, WrongArgument
 from treadle_loop import Mean, Step
 from treadle_loop.loss import Outcome, read_outcome
 from treadle_loop.means import wide_on
 from treadle_loop.records import count_records
+from treadle_loop.settings import check_parts
 from treadle_loop.trainable import check_trainable
 from treadle_tracking import Run, RunStatus, Terminated, start_run
 
@@ -63,8 +65,8 @@ class StepModule(_LightningModule):  # type: ignore[misc]  # a checker may be wi
             self.log("val/loss", self.step(self.model, batch), batch_size=weight, sync_dist=True)
 
     A mean over a validation is weighted by what each batch's mean is over, summed in float64, over all ranks. What is
-    logged of a training step is that step's alone, and that of rank 0. The optimizer's steps are Lightning's: it divides
-    each loss by `accumulate_grad_batches`, whatever the batches weigh.
+    logged of a training step is that of its last batch alone, on rank 0. The optimizer's steps are Lightning's: it
+    divides each loss by `accumulate_grad_batches`, whatever the batches weigh.
 
     `training_step` returns the loss as `"loss"` and how many records the batch held as `"records"`, which callbacks
     get as `outputs`.
@@ -74,6 +76,10 @@ class StepModule(_LightningModule):  # type: ignore[misc]  # a checker may be wi
         step: `step(model, batch)` returns the loss of a batch, a `Tensor` or a `Loss`.
         optimizer: Makes the optimizer of the model's parameters, as `partial(torch.optim.SGD, lr=0.1)` does; or
             anything else that `configure_optimizers` may return.
+
+    Raises:
+        InvalidSetting: The model or the step is something else.
+        WrongArgument: The optimizer is made already, or cannot be called.
     """
 
     def __init__(
@@ -83,6 +89,12 @@ class StepModule(_LightningModule):  # type: ignore[misc]  # a checker may be wi
         optimizer: Callable[[Iterator[nn.Parameter]], Any],
     ) -> None:
         super().__init__()
+        check_parts(model, step, None)
+        if isinstance(optimizer, Optimizer) or not callable(optimizer):
+            raise WrongArgument(
+                f"the optimizer is of type {type(optimizer).__name__}, and what makes one of the model's parameters was "
+                "expected, such as partial(torch.optim.SGD, lr=0.1)"
+            )
         self.model = model
         self.step = step
         self._make_optimizer = optimizer
@@ -152,7 +164,7 @@ class RunLogger(_Logger):  # type: ignore[misc]  # as above
 
     Raises:
         TypeError: `start_run` takes no such option.
-        WrongArgument: There are options beside a run.
+        WrongArgument: There are options beside a run, or the run is closed.
     """
 
     def __init__(self, run: Run | str | Sequence[str] | None, **options: Any) -> None:
@@ -166,6 +178,11 @@ class RunLogger(_Logger):  # type: ignore[misc]  # as above
             if options.get("uid") is None and not self._repeats:
                 # The same run in all calls, also where each of them is made in a process of its own.
                 options |= {"uid": uuid4().hex, "resume": "auto"}
+        elif self._given.status != "RUNNING":
+            raise WrongArgument(
+                f"the run {self._given.name!r} is closed ({self._given.status}), and one that records was expected; "
+                "train within its `with` block, or give RunLogger a target, such as 'tensorboard:runs'"
+            )
         elif options:
             raise WrongArgument(
                 f"RunLogger was given a run, which is started, and with it {', '.join(map(repr, options))}; give them to "
