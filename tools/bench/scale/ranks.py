@@ -1,10 +1,13 @@
 """Two ranks over gloo against one process, on the same global batches: the time of a pass, and the weights.
 
+Then what it takes 2, 4 and 8 ranks to agree on an update, on as many cores as there are.
+
 Runs itself once for each rank. The ranks go through the rows in the same order, and the first of them prints; where one
 process trains alone, the other waits in a barrier.
 """
 
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -17,7 +20,7 @@ from typing import NamedTuple
 sys.path.append(str(Path(__file__).parents[1]))
 
 import torch
-from harness import Row, Unit, again, table
+from harness import Row, Unit, again, repeated, table
 from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn import functional
@@ -26,6 +29,8 @@ from torch.nn.parallel import DistributedDataParallel
 from treadle_loop import Engine, TensorLoader, runtimes, supervised
 
 RANKS = 2
+AGREEING = (2, 4, 8)
+CALLS = 100
 A_PASS = Unit("ms a pass", 1e3, decimals=1, of_ratios=3)
 LARGEST_DIFFERENCE = 1e-12  # of weights in float64, of which the largest are around 1
 
@@ -47,21 +52,51 @@ TASKS = (
 
 
 def tables(rounds: int) -> list[str]:
-    """Print the tables, by two processes; what is missed is that the weights are not the same."""
-    sys.stdout.flush()
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, __file__, str(Path(folder, "store")), str(rounds)]
-        environment = {**os.environ, "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
-        second = subprocess.Popen([*command, "1"], env=environment, stdout=subprocess.DEVNULL)
-        first = subprocess.run([*command, "0"], env=environment, check=False)
-        codes = {first.returncode, second.wait()}
+    """Print the tables, by several processes; what is missed is that the weights are not the same."""
+    codes = _started("train", RANKS, rounds)
+    for ranks in AGREEING:
+        codes |= _started("agree", ranks, rounds)
     return [] if codes == {0} else [f"two ranks have the weights of one (exit codes {codes})"]
 
 
-def main(store: str, rounds: int, rank: int) -> None:
+def _started(what: str, ranks: int, rounds: int) -> set[int]:
+    """The exit codes of the ranks that do this."""
+    sys.stdout.flush()
+    with tempfile.TemporaryDirectory() as folder:
+        command = [
+            sys.executable,
+            __file__,
+            what,
+            str(Path(folder, "store")),
+            str(ranks),
+            str(rounds),
+        ]
+        environment = {**os.environ, "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
+        others = [
+            subprocess.Popen([*command, str(rank)], env=environment, stdout=subprocess.DEVNULL)
+            for rank in range(1, ranks)
+        ]
+        first = subprocess.run([*command, "0"], env=environment, check=False)
+        return {first.returncode, *(other.wait() for other in others)}
+
+
+def main(what: str, store: str, ranks: int, rounds: int, rank: int) -> None:
     """Be one of the ranks."""
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", f"file://{store}", rank=rank, world_size=RANKS)
+    dist.init_process_group("gloo", f"file://{store}", rank=rank, world_size=ranks)
+    {"train": _train, "agree": _agree}[what](rounds, rank)
+    dist.destroy_process_group()
+
+
+def _agree(rounds: int, _rank: int) -> None:
+    runtime, own = runtimes.ddp(), [0.0, 1.0, 0.0, 1.0, 32.0, 0.0]
+    seconds = repeated(lambda: runtime.agree(own), CALLS, clock=perf_counter)
+    seconds()
+    taken = statistics.median(seconds() for _ in range(rounds))
+    print(f"  {runtime.world_size} ranks agree in {1e6 * taken:.0f} us", flush=True)
+
+
+def _train(rounds: int, rank: int) -> None:
     for task in TASKS:
         least = Row("one process", _timed(alone, task, rank))
         rows = [
@@ -75,7 +110,6 @@ def main(store: str, rounds: int, rank: int) -> None:
         print(f"  the weights differ by {difference:.1e} at most, in float64")
         if difference > LARGEST_DIFFERENCE:
             sys.exit(1)
-    dist.destroy_process_group()
 
 
 def _network(task: Task, dtype: torch.dtype = torch.float32) -> nn.Sequential:
@@ -167,4 +201,4 @@ def _difference(task: Task, rank: int) -> float:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    main(*sys.argv[1:3], *map(int, sys.argv[3:]))

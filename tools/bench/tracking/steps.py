@@ -1,4 +1,8 @@
-"""What a training step takes beside a mirror that is at work: of 300 us, and of 10 ms."""
+"""What a training step takes beside a mirror that is at work: of 300 us, and of 10 ms.
+
+torch has one thread, so that there is a core for the mirror: where its threads take all cores, each waits for the other
+at every operation, and whatever else runs, however briefly, stops both for a slice of the scheduler's time.
+"""
 
 import gc
 import tempfile
@@ -16,7 +20,7 @@ from torch import nn
 
 A_STEP = Unit("us a step", 1e6, decimals=1, of_ratios=3)
 SMALL, LARGE = 3e-4, 1e-2  # seconds of work in a step
-SMALL_STEPS, LARGE_STEPS = 3_000, 150  # in a round: a second and a half of work
+SMALL_STEPS, LARGE_STEPS = 8_000, 240  # in a round: two and a half seconds of work
 WARM = 20
 
 
@@ -24,6 +28,7 @@ def step_tables(where: Places, rounds: int) -> list[str]:
     """Print a step of each size, with and without mirrors."""
     missed = []
     stores = where.stores()
+    torch.set_num_threads(1)
     for seconds, steps, thread, process in (
         (SMALL, SMALL_STEPS, 1.10, 1.06),
         (LARGE, LARGE_STEPS, 1.02, 1.02),

@@ -22,7 +22,7 @@ from treadle_tracking.mirrors.sender import Sender
 
 __all__ = ["follow"]
 
-NICENESS = 19
+NICENESS = 5
 SHORTEST_PAUSE = 0.2  # seconds between two looks at the log, while it grows
 LONGEST_PAUSE = 1.0
 
