@@ -52,6 +52,7 @@ def test_the_demo_says_what_it_did(home: Path) -> None:
         len(re.findall(r"^epoch \d+: validated 360 records in 12 batches, ", said, re.MULTILINE))
         == 10
     )
+    assert f"treadle runs plot {home / 'runs'} --out runs.html --open" in said
     assert f"tensorboard --logdir {home / 'runs'}" in said
     assert f"mlflow ui --backend-store-uri sqlite:///{home / 'mlflow.db'}" in said
     assert (home / "stderr").read_text() == ""

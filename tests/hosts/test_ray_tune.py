@@ -243,16 +243,18 @@ def test_a_trial_of_ones_own(ray_address, sent_along, tmp_path):
 
 
 SCRIPT = """
-import os, signal, sys, threading
+import os, signal, sys
 from pathlib import Path
 import ray, torch, treadle
 from attrs import frozen
 from ray import tune
+from ray.tune.trainable import trainable_fn_utils
 from treadle.integrations.ray import Sweep
 
 @frozen
 class Config:
     driver: int = 0
+    signal: str = ""
 
 def main(config, run):
     torch.manual_seed(0)
@@ -264,10 +266,11 @@ def main(config, run):
     for moment in treadle.training(
         engine, loader, {"val": loader}, until="3 epochs", log="1 step", checkpoint="1 epoch", run=run
     ):
-        if moment.counts.steps == 9 and not Path("killed").exists():
-            Path("killed").touch()
-            os.kill(config.driver, signal.SIGKILL)
-            threading.Event().wait()  # until Ray ends what belonged to that driver
+        if moment.counts.steps == 9 and not Path("told").exists():
+            Path("told").touch()
+            os.kill(config.driver, getattr(signal, config.signal))
+            # Until Tune stops the trial; that of a driver which is dead is ended by Ray.
+            trainable_fn_utils.get_session().stop_event.wait()
 
 main.__annotations__["config"] = Config
 
@@ -276,12 +279,12 @@ if __name__ == "__main__":
     options = {"metric": "val/loss", "mode": "min"}
     with Sweep("tensorboard:runs", experiment="lines", name="again") as sweep:
         if Path("ray/again").exists():
-            trainable = sweep.trainable(main, {"driver": 0}, reports=["val/loss"])
+            trainable = sweep.trainable(main, reports=["val/loss"])
             tuner = tune.Tuner.restore(os.path.abspath("ray/again"), trainable)
         else:
             tuner = sweep.tuner(
                 main,
-                {"driver": os.getpid()},
+                {"driver": os.getpid(), "signal": sys.argv[2]},
                 tune_config=tune.TuneConfig(**options),
                 run_config=tune.RunConfig(storage_path=os.path.abspath("ray"), verbose=0),
             )
@@ -290,32 +293,51 @@ if __name__ == "__main__":
 """
 
 
-def test_a_sweep_goes_on_after_its_driver_was_killed(ray_address, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "code", "was"),
+    [("SIGKILL", -signal.SIGKILL, "UNFINISHED"), ("SIGINT", 0, "KILLED")],
+)
+def test_a_sweep_goes_on_after_its_driver_was_stopped(ray_address, tmp_path, name, code, was):
     """A sweep that is restored goes on with the runs it had: each trial has one, and each step once."""
     (tmp_path / "sweep.py").write_text(SCRIPT)
     start = partial(
         subprocess.run,
-        [sys.executable, "sweep.py", ray_address],
+        [sys.executable, "sweep.py", ray_address, name],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         timeout=200,
         check=False,
     )
-    killed = start()
-    assert -signal.SIGKILL == killed.returncode, killed.stderr
+    stopped = start()
+    assert code == stopped.returncode, stopped.stderr
+    assert was == _by_short_name(tmp_path)["again"].status
 
     again = start()
 
     assert 0 == again.returncode, again.stderr
     assert "288" == again.stdout.split()[-1]
-    runs = {
-        run.name.partition("_")[0]: run for run in open_runs(f"tensorboard:{tmp_path / 'runs'}")
-    }
+    runs = _by_short_name(tmp_path)
     assert {"again": "FINISHED", "main": "FINISHED"} == {
-        name: run.status for name, run in runs.items()
+        short: run.status for short, run in runs.items()
     }
     assert list(range(1, 19)) == [step for step, _ in runs["main"].history("train/loss")]
+
+
+def _by_short_name(folder: Path) -> dict[str, RunRecord]:
+    runs = open_runs(f"tensorboard:{folder / 'runs'}")
+    return {run.name.partition("_")[0]: run for run in runs}
+
+
+def test_what_is_given_for_one_sweep_is_not_changed(tmp_path):
+    """Settings of Ray that two sweeps share are as they were, and each sweep keeps its own name."""
+    shared = tune.RunConfig(storage_path=str(tmp_path / "ray"))
+    search = tune.TuneConfig(metric="val/loss", mode="min")
+    for name in ("one", "two"):
+        with Sweep(f"tensorboard:{tmp_path / 'runs'}", name=name) as sweep:
+            tuner = sweep.tuner(main, {"lr": 0.1}, tune_config=search, run_config=shared)
+
+            assert (None, name) == (shared.name, tuner._local_tuner.get_run_config().name)
 
 
 @pytest.mark.parametrize(

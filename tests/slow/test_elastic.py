@@ -51,7 +51,7 @@ def happens(what: str, rank: int) -> None:
         os.kill(os.getppid(), signal.SIGUSR1)
 
 
-def main(config: Config, run: treadle.tracking.Run) -> None:
+def main(config: Config, run: treadle.Run) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo")
     rank = dist.get_rank()
@@ -151,6 +151,7 @@ def test_a_killed_worker_costs_one_restart_and_no_bit(
     )
 
     assert 0 == done.returncode, done.stderr
+    assert "goes on" in done.stderr  # else nobody has died
     assert whole == made(tmp_path)
 
 

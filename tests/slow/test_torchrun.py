@@ -31,7 +31,7 @@ class Config:
     lr: float = 0.1
 
 
-def main(config: Config, run: treadle.tracking.Run) -> None:
+def main(config: Config, run: treadle.Run) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo")
     rank = dist.get_rank()

@@ -32,7 +32,7 @@ class Config:
     lr: float = 0.05
 
 
-def main(config: Config, run: treadle.tracking.Run) -> None:
+def main(config: Config, run: treadle.Run) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo")
     rank, ranks = dist.get_rank(), dist.get_world_size()

@@ -36,7 +36,7 @@ class Config:
     until: treadle.Limit = treadle.parse("3 epochs")
     stop_at: int = 0
 
-def main(config: Config, run: treadle.tracking.Run) -> None:
+def main(config: Config, run: treadle.Run) -> None:
     "Learn a sum."
     torch.manual_seed(0)
     x = torch.randn(20, 2)

@@ -1,6 +1,8 @@
 """Trials of Ray Tune, with a stand-in for Ray: what is told when, and what the run is when it is over."""
 
 import json
+import signal
+import socket
 import sys
 from threading import Thread
 from types import ModuleType, SimpleNamespace
@@ -11,8 +13,10 @@ from attrs import frozen
 from treadle import fit
 from treadle.errors import MissingExtra, NotComparable, NotInTrial, NotReported, WrongArgument
 from treadle.integrations.ray import Sweep, report, space
+from treadle.integrations.ray.searches import check_resources
 from treadle_config import ConfigError
 from treadle_tracking import open_runs
+from treadle_tracking.errors import InvalidBest
 
 
 @frozen
@@ -219,6 +223,17 @@ def test_a_sweep_of_the_same_name_is_the_same(tune, target):
     assert [1, 2] == [step for step, _ in _trial(target).history("loss")]
 
 
+def test_a_trial_that_begins_anew_can_take_back_what_it_had(tune, target):
+    """A function that keeps no checkpoints goes back to where its run began, and has each step once."""
+    with Sweep(target) as sweep:
+        for last in (2, 3):
+            with sweep.trial() as run:
+                run.rewind()
+                _log_steps(run, last)
+
+    assert [1, 2, 3] == [step for step, _ in _trial(target).history("loss")]
+
+
 def test_trials_that_died_are_ended_with_the_sweep(tune, target, monkeypatch):
     """A run that its process could not end is ended as KILLED at the end of the sweep."""
     sweep = Sweep(target, name="s")
@@ -232,6 +247,78 @@ def test_trials_that_died_are_ended_with_the_sweep(tune, target, monkeypatch):
 
         assert "UNFINISHED" == _trial(target).status
     assert "KILLED" == _trial(target).status
+
+
+@pytest.fixture
+def taken():
+    """Somebody who takes Ctrl-C, as Tune does, so that nobody else knows of it: how often it came."""
+    came = []
+    before = signal.signal(signal.SIGINT, lambda *_: came.append(1))
+    yield came
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_sweep_that_is_interrupted_is_killed(target, taken):
+    """Ctrl-C within a sweep ends its run as KILLED, although Tune has taken it, and `fit` has returned."""
+    for name in ("first", "second"):
+        with Sweep(target, name=name):
+            if name == "first":
+                signal.raise_signal(signal.SIGINT)
+    signal.raise_signal(signal.SIGINT)
+
+    assert ("KILLED", "FINISHED") == tuple(open_runs(target)[n].status for n in ("first", "second"))
+    assert [1, 1] == taken
+    assert -1 == signal.set_wakeup_fd(-1)
+
+
+def test_an_event_loop_goes_on_hearing_signals(target, taken):
+    """Whoever is told of signals by Python before a sweep, such as an event loop, is told during it."""
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    signal.set_wakeup_fd(theirs.fileno())
+    with ours, theirs:
+        with Sweep(target):
+            signal.raise_signal(signal.SIGINT)
+
+        assert theirs.fileno() == signal.set_wakeup_fd(-1)
+        assert bytes([signal.SIGINT]) == ours.recv(9)
+
+
+def test_a_sweep_in_a_thread_leaves_signals_alone(target):
+    """Where no handler can be set, a sweep does without."""
+
+    def sweep():
+        with Sweep(target, name="s"):
+            pass
+
+    thread = Thread(target=sweep)
+    thread.start()
+    thread.join()
+
+    assert "FINISHED" == open_runs(target)["s"].status
+
+
+def test_a_server_that_is_not_there(tmp_path, monkeypatch, capsys):
+    """A server that does not answer is waited for once, and said; the sweep goes on in its directory."""
+    monkeypatch.setattr("treadle.integrations.ray.sweeps._SERVER_SECONDS", 0.1)
+    with socket.socket() as bound:  # and nobody listens
+        bound.bind(("127.0.0.1", 0))
+        uri = f"mlflow:http://127.0.0.1:{bound.getsockname()[1]}"
+        with Sweep(uri, name="s", directory=tmp_path):
+            pass
+
+    assert (
+        f"{uri} has not answered: its pages will show the trials beside the sweep, and not below it"
+    ) in capsys.readouterr().err
+    assert "FINISHED" == open_runs(f"tensorboard:{tmp_path}")["s"].status
+
+
+def test_what_is_wrong_for_trials_is_said_at_once(target, tmp_path):
+    """What every trial would fail of is an error of the sweep, which is not begun."""
+    with pytest.raises(InvalidBest):
+        Sweep(target, best={"val/loss": "least"})
+
+    assert [] == [*tmp_path.iterdir()]
 
 
 def test_timings_are_tags_if_asked_for(tune, target, monkeypatch):
@@ -322,6 +409,17 @@ def test_a_main_for_launch_is_a_trial(tune, target, tmp_path, monkeypatch):
     assert "main" == trainable.__name__
     assert "sweep" == json.loads((folder / "provenance.json").read_text())["lr"]
     assert (0.5, 3) == (_trial(target).params["lr"], _trial(target).params["depth"])
+
+
+def test_a_resource_that_nobody_has_is_named():
+    """A slip in the name of a resource, for which Ray would wait, is an error; one's own names are taken."""
+    with pytest.raises(WrongArgument) as error:
+        check_resources({"gpu": 1, "cpus": 2})
+
+    assert "resources has 'cpus', of which no machine has any; did you mean 'cpu'?" == str(
+        error.value
+    )
+    assert None is check_resources({"CPU": 2, "GPU": 0.5, "memory": 1e9, "TPU": 1, "licence": 1})
 
 
 class _Choice:

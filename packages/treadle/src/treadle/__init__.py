@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from treadle.planning import total_steps
     from treadle_config import link, linked, load, resolve, run_cli, setting
     from treadle_loop import Engine, Loss, TensorLoader, supervised
-    from treadle_tracking import open_runs, start_run
+    from treadle_tracking import Run, open_runs, start_run
     from treadle_units import (
         Batches,
         Epochs,
@@ -43,6 +43,7 @@ __all__ = [
     "Loss",
     "Moment",
     "Records",
+    "Run",
     "Schedule",
     "Seconds",
     "Steps",
@@ -76,7 +77,7 @@ _HOMES = {
     "treadle.planning": ["total_steps"],
     "treadle_config": ["link", "linked", "load", "resolve", "run_cli", "setting"],
     "treadle_loop": ["Engine", "Loss", "TensorLoader", "supervised"],
-    "treadle_tracking": ["open_runs", "start_run"],
+    "treadle_tracking": ["Run", "open_runs", "start_run"],
     "treadle_units": [
         *["Batches", "Epochs", "Every", "Length", "Limit", "Records", "Schedule", "Seconds"],
         *["Steps", "parse"],

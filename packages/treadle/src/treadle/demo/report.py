@@ -47,17 +47,21 @@ def openings(run: Run) -> list[str]:
     """Give the commands that open the run's pages, as they work where the demo was started."""
     # Hatch says so of its environments, whose commands are not on the path outside of them.
     prefix = "hatch run " if "HATCH_ENV_ACTIVE" in os.environ else ""
-    commands = [("tensorboard", f"tensorboard --logdir {shlex.quote(str(run.root))}")]
+    root = shlex.quote(str(run.root))
+    commands = [
+        f"{prefix}treadle runs plot {root} --out runs.html --open  # all runs there, compared",
+        f"{prefix}tensorboard --logdir {root}{_missing('tensorboard', 'tensorboard')}",
+    ]
     for target in run.mirrors:
         uri = target.removeprefix("mlflow:")
         if uri.startswith(("http:", "https:")):
-            commands.append(("", uri))
+            commands.append(uri)
         else:
-            commands.append(("mlflow-ui", f"mlflow ui --backend-store-uri {shlex.quote(uri)}"))
-    there = {"tensorboard": find_spec("tensorboard"), "mlflow-ui": find_spec("flask"), "": True}
-    return [
-        (prefix if extra else "")
-        + command
-        + ("" if there[extra] else f"  # pip install 'treadle-tracking[{extra}]'")
-        for extra, command in commands
-    ]
+            note = _missing("mlflow-ui", "flask") or "  # and choose Model training"
+            commands.append(f"{prefix}mlflow ui --backend-store-uri {shlex.quote(uri)}{note}")
+    return commands
+
+
+def _missing(extra: str, module: str) -> str:
+    """What is to be installed first, if the module is not here."""
+    return "" if find_spec(module) else f"  # pip install 'treadle-tracking[{extra}]'"

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from treadle.errors import NotReported
+from treadle.errors import NotReported, WrongArgument
 from treadle.reporting import COUNTS
 from treadle_config import layer, resolve
 
-__all__ = ["LAYER", "check_search", "described", "space"]
+__all__ = ["LAYER", "check_resources", "check_search", "described", "space"]
 
 LAYER = "sweep"  # where a trial's values come from, in the provenance of its config
 
@@ -57,6 +57,21 @@ def _looked_at(tune_config: Any, run_config: Any) -> Iterator[tuple[str, str]]:
     for what, name in places:
         if isinstance(name, str):
             yield what, name
+
+
+def check_resources(resources: Mapping[str, float]) -> None:
+    """See whether what a trial needs is spelled as Ray has it, which else waits for it for ever.
+
+    Raises:
+        WrongArgument: A name is almost one of Ray's. Others are taken for resources of one's own.
+    """
+    known = ["cpu", "gpu", "memory"]
+    for name in resources:
+        close = get_close_matches(name.lower(), known, n=1, cutoff=0.7)
+        if close and close[0] != name.lower():
+            raise WrongArgument(
+                f"resources has {name!r}, of which no machine has any; did you mean {close[0]!r}?"
+            )
 
 
 def space(config: type[Any], values: Mapping[str, Any], *layers: Any) -> dict[str, Any]:

@@ -3,14 +3,16 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager, nullcontext
+from copy import copy
 from pathlib import Path
 from time import monotonic, sleep
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from treadle.errors import MissingExtra, WrongArgument
+from treadle.integrations.ray.interruptions import Interruption
 from treadle.integrations.ray.reports import Reports
-from treadle.integrations.ray.searches import LAYER, check_search, space
+from treadle.integrations.ray.searches import LAYER, check_resources, check_search, space
 from treadle.integrations.ray.trials import (
     CLOSING_SECONDS,
     outlasting_ray,
@@ -31,14 +33,16 @@ from treadle_tracking.target import parse_targets
 __all__ = ["Sweep"]
 
 _MARK = "is_sweep"  # the tag by which the run of a sweep is known
-# A new database takes MLflow ten seconds, and more on a machine that is busy.
-_PARENT_SECONDS = 60.0
+# A new database takes MLflow ten seconds, and more on a machine that is busy. A server is there, or is not.
+_DATABASE_SECONDS = 60.0
+_SERVER_SECONDS = 15.0
 
 
 class Sweep:
     """The runs of a Ray Tune experiment: one for each trial, below one for the sweep.
 
-    Use it as a context manager, on the driver. It is sent to the trials with the function that uses it.
+    Use it as a context manager, on the driver. It is sent to the trials with the function that uses it. After Ctrl-C its
+    run is KILLED, although `fit` of a tuner returns then as if all had been done.
 
     Started again with the same name, it is the same sweep; a trial that Ray starts again goes on with its run.
     At its end, what dead processes have left behind is put in order: their runs are ended as KILLED, and mirrors get what
@@ -79,7 +83,10 @@ class Sweep:
             "mirror": mirror,
             "mirror_when": mirror_when,
         }
+        # What is wrong in them is said here, and not by each trial.
+        start_run(None, **self._options)
         self._timings = timings
+        self._interruption = Interruption()
         self._revision = revision()
         known = None if name is None else _known(targets.root, experiment, name)
         self.run: Run = start_run(
@@ -94,6 +101,7 @@ class Sweep:
         self._parent = _identity_in_mlflow(self.run)
 
     def __enter__(self) -> Self:
+        self._interruption.listen()
         return self
 
     def __exit__(
@@ -102,9 +110,12 @@ class Sweep:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        interrupted = self._interruption.came()
         try:
             self._put_in_order()
         finally:
+            if interrupted:
+                self.run.close("KILLED")
             self.run.__exit__(kind, error, traceback)
 
     def tuner(
@@ -131,7 +142,7 @@ class Sweep:
         Raises:
             NotReported: The search looks at something that no trial reports.
             ConfigError: The search space does not fit the config.
-            WrongArgument: `main` does not take a config and a run, or nothing is reported.
+            WrongArgument: `main` does not take a config and a run, nothing is reported, or there is no such resource.
             MissingExtra: Ray is not installed.
         """
         try:
@@ -141,8 +152,9 @@ class Sweep:
         metric = getattr(tune_config, "metric", None)
         names = list(dict.fromkeys([*([] if metric is None else [metric]), *reports]))
         check_search(tune_config, run_config, names)
+        check_resources(resources or {})
         checked = space(config_class(main), values, *layers)
-        run_config = run_config or tune.RunConfig()
+        run_config = copy(run_config) or tune.RunConfig()  # the next sweep's has another name
         run_config.name = run_config.name or self.run.name
         trainable = self.trainable(main, *layers, reports=names)
         if resources is not None:
@@ -253,7 +265,7 @@ class Sweep:
                 for sent in load_every(record.directory)
             )
             if record.status == "UNFINISHED" or any(left):
-                for outcome in visit(record.directory, fix=True, timeout=_PARENT_SECONDS):
+                for outcome in visit(record.directory, fix=True, timeout=_DATABASE_SECONDS):
                     if outcome.failed is not None:
                         say(f"{record.directory} {outcome.finding.sentence}: {outcome.failed}")
 
@@ -275,7 +287,8 @@ def _identity_in_mlflow(run: Run) -> str | None:
     uris = [uri for uri in run.mirrors if uri.startswith("mlflow:")]
     if not uris:
         return None
-    deadline = monotonic() + _PARENT_SECONDS
+    is_server = uris[0].startswith("mlflow:http")
+    deadline = monotonic() + (_SERVER_SECONDS if is_server else _DATABASE_SECONDS)
     while len(uris) == 1 and monotonic() < deadline:
         for sent in load_every(run.directory):
             if sent.uri == uris[0] and sent.identity is not None:
