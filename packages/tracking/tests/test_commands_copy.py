@@ -83,7 +83,7 @@ def test_nothing_to_copy_makes_no_place(five_runs, tmp_path, capsys):
         ["list"],
         ["search", "name = 'a'"],
         ["show"],
-        ["copy", "mlflow:sqlite:///x.db"],
+        ["copy", "tensorboard:copies"],
         ["plot", "--out", "x.html"],
         ["export", "--out", "x.csv"],
     ],
