@@ -1,6 +1,7 @@
 """What tests inside other frameworks share."""
 
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 
@@ -28,3 +29,14 @@ def ray_address() -> Iterator[str]:
         finally:
             ray.shutdown()
             shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_at_the_start() -> Iterator[None]:
+    """Ray and Tune leave their handlers of signals behind, and whoever finds one leaves it alone."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
