@@ -540,10 +540,13 @@ def test_only_selected_lines_react(show: Callable[..., Opened]) -> None:
     opened.settle()
     shown = opened.page.locator(".box .title").inner_text()
     opened.bound("a", least="1")
+    opened.settle()
+    where_it_was = opened.page.locator(".box").is_hidden()
     opened.page.mouse.move((x + to_x) / 2 + 1, y)
     opened.settle()
 
     assert "low" == shown
+    assert where_it_was
     assert opened.page.locator(".box").is_hidden()
     assert 0 == opened.page.locator(".thick").count()
 

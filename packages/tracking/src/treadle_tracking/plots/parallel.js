@@ -183,7 +183,11 @@ function giveBehavior(picture) {
         drawSelection(picture, axis);
         showBounds(axis);
       }
-      if (picture.highlighted >= 0 && !picture.mask[picture.highlighted]) picture.highlighted = -1;
+      if (picture.highlighted >= 0 && !picture.mask[picture.highlighted]) {
+        picture.highlighted = -1;
+        // The pointer may have been on it since, and need not move again.
+        picture.box.hidden = true;
+      }
     }
     if (stale.has("places") || stale.has("paper")) picture.isBehindDrawn = false;
     if (["places", "selection", "color", "paper"].some((what) => stale.has(what))) drawLines(picture);
