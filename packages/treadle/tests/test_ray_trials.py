@@ -281,7 +281,7 @@ def test_an_event_loop_goes_on_hearing_signals(target, taken):
             signal.raise_signal(signal.SIGINT)
 
         assert theirs.fileno() == signal.set_wakeup_fd(-1)
-        assert bytes([signal.SIGINT]) == ours.recv(9)
+        assert signal.SIGINT in ours.recv(99)  # beside those of child processes
 
 
 def test_a_sweep_in_a_thread_leaves_signals_alone(target):
