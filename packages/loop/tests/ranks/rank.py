@@ -3,7 +3,6 @@
 import contextlib
 import faulthandler
 import importlib.util
-import os
 import pickle
 import sys
 import traceback
@@ -93,9 +92,6 @@ def main(rank: int, world_size: int, store: str, descriptor: int, seconds: float
     with contextlib.suppress(EOFError):  # the tests were ended
         serve(Connection(descriptor), Rank(rank, world_size), seconds)
     dist.destroy_process_group()
-    # Without torch's own end: a thread of gloo may outlive the interpreter by a moment, and then
-    # it sometimes aborts ("terminate called without an active exception").
-    os._exit(0)
 
 
 if __name__ == "__main__":
