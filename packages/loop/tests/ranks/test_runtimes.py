@@ -237,3 +237,22 @@ def test_ranks_talk(ranks):
     expected = ([[0, 2**53 - 1], [1, 2**53 - 1]], [{"rank": 0}, {"rank": 1}])
 
     assert [expected, expected] == ranks(talk)
+
+
+def agreed_three_times(here):
+    runtime = runtimes.ddp()
+    return [runtime.agree([here.rank, called, 0.1]) for called in range(3)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("world_size", [3, 6])
+def test_any_number_of_ranks_agree(tmp_path, ranks, world_size):
+    """Each rank gets what every rank gave, in their order, whether or not they are a power of two."""
+    several = type(ranks)(tmp_path, world_size)
+
+    everyone = several(agreed_three_times)
+
+    assert several.close() == [0] * world_size
+    assert [
+        [[[rank, called, 0.1] for rank in range(world_size)] for called in range(3)]
+    ] * world_size == everyone

@@ -49,7 +49,7 @@ held = dist.group.WORLD  # as a model does that outlives the group
 sys.setswitchinterval(10)  # no thread is let in between the last collective and the end
 runtime = runtimes.ddp()
 for _ in range(5):
-    runtime.agree([1.0])
+    runtime.gather("anything")
 dist.destroy_process_group()
 """
 
@@ -77,7 +77,7 @@ def test_a_script_under_torchrun(tmp_path):
 
 @pytest.mark.slow
 def test_the_end_of_a_script(tmp_path):
-    """A rank ends well right after it has agreed on something, though its model holds the group.
+    """A rank ends well right after a collective, though its model holds the group.
 
     Without a moment for gloo's threads one rank of four aborts.
     """
