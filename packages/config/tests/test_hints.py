@@ -1,6 +1,7 @@
 """Hints: what a problem says that can be done about it."""
 
 import json
+from dataclasses import dataclass
 
 import pytest
 from attrs import field, frozen
@@ -38,6 +39,55 @@ def test_a_missing_value_says_how_to_give_it(said):
             f"inner.size: expected int, got nothing; {hint}.size",
         ],
     ] == actual
+
+
+def test_a_slip_in_the_name_of_a_nested_setting_is_seen_through(said):
+    """A short name, unlike the whole path, is compared with its end; nothing is guessed beyond that."""
+
+    @frozen
+    class Outer:
+        optim: Momentum = Momentum()
+        spare: Momentum = Momentum()
+
+    actual = [said(load, Outer, argv=[flag, "3"]) for flag in ("--lrr", "--gamma")]
+
+    told = "expected the flag of a setting, got"
+    assert [
+        [f"lrr (cli --lrr): {told} '--lrr'; did you mean --optim.lr?"],
+        [f"gamma (cli --gamma): {told} '--gamma'"],
+    ] == actual
+
+
+def test_a_field_without_an_annotation_is_named_as_that(said):
+    """In code and on the command line, at any depth; what is no value, such as a method, is not."""
+
+    @frozen
+    class Inner:
+        size = 3
+
+        def act(self) -> None: ...
+
+    @dataclass
+    class Outer:
+        lr = 0.1
+        inner: Inner = Inner()
+
+    values = {"lr": 0.2, "inner": {"size": 4}}
+    argv = ["--lr", "0.2", "--inner.size", "4"]
+
+    actual = [
+        said(load, Outer, values),
+        said(load, Outer, argv=argv),
+        said(load, Outer, {"inner": {"act": 5}}),
+    ]
+
+    lr, size = (
+        f"it has no annotation in {cls}, so it is no field; write {annotated}"
+        for cls, annotated in (("Outer", "lr: float"), ("Inner", "size: int"))
+    )
+    assert [{lr, size}, {lr, size}, {""}] == [
+        {one.partition("; ")[2] for one in found} for found in actual
+    ]
 
 
 def test_a_choice_without_a_default_asks_for_a_tag(schemas, said):

@@ -414,3 +414,18 @@ def test_outcome(clock):
         str(schedule.outcome),
         [(name, str(length)) for name, length in schedule.outcome.unreached],
     )
+
+
+def test_an_end_that_is_not_the_limit_says_what_it_was(clock):
+    """The data, or the reason that `stop` was given."""
+    short = Schedule("9 batches", allow_short=True, clock=clock)
+    for _ in short.batches(iter([[0, 1]])):
+        pass
+    stopped = Schedule("9 batches", clock=clock)
+    stopped.advance(2)
+    stopped.stop("patience")
+
+    assert (
+        "the data ended after 2 records, 1 batch, 1 step, 1 epoch",
+        "stopped (patience) after 2 records, 1 batch, 0 steps, 0 epochs",
+    ) == (str(short.outcome), str(stopped.outcome))

@@ -15,6 +15,10 @@ _INDEX = re.compile(r"\[(-?[0-9]{1,9})\]")
 class TreadleConfigError(Exception):
     """The base of every error that this package raises by itself."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # In another process it says the same: an exception's own way is to make one of its message.
+        return type(self).__new__, (type(self), *self.args), self.__dict__
+
 
 class SchemaError(TreadleConfigError):
     """A class cannot serve as a schema: found when it is first seen, before any value is read."""

@@ -8,6 +8,7 @@ from treadle_config.plans import Plan
 from treadle_config.schema import Schema
 from treadle_config.suggestions import did_you_mean, nearest_path
 from treadle_config.tree import join
+from treadle_config.unannotated import unannotated_in
 
 
 def flag_of(path: str) -> str:
@@ -64,6 +65,9 @@ def flag_meant(
         best = nearest_path(normal(rest[1:]), inside)
         return did_you_mean(flag_of(join(item.path, best)) if best else None)
     around = flag_place(schema, root, above, chosen) if above else None
+    within = around.plans if around is not None else () if above else (root,)
+    if said := unannotated_in(within, normal(last)):
+        return said
     known = known_paths(schema, root)
     if around is not None and around.path not in known:
         # Below a key of a dict, whose paths nobody knows.

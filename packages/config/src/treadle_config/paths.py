@@ -49,11 +49,6 @@ class Located(NamedTuple):
         return self.keys[-1:] == (ONE_MORE,)
 
     @property
-    def is_tag(self) -> bool:
-        """Whether it is what chooses a class."""
-        return _TAG in self.plans
-
-    @property
     def is_ambiguous(self) -> bool:
         """Whether it is not one thing in all the classes that may stand there."""
         return len({plan.expected for plan in self.plans if plan is not _TAG}) > 1

@@ -31,7 +31,8 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
 def nearest_path(path: str, known: Iterable[str]) -> str | None:
     """The one known dotted path that was probably meant.
 
-    First a like name beside it, then the right name at another level, then a like path.
+    First a like name beside it, then the right name at another level, then a like path, then a
+    very like name at another level.
     """
     paths = list(known)
     parent, _, name = path.rpartition(".")
@@ -46,7 +47,11 @@ def nearest_path(path: str, known: Iterable[str]) -> str | None:
         # The path down to the name is right, so the name is the mistake: neither what it lies
         # within nor what has just been found unlike it was meant.
         paths = [one for one in paths if one not in beside and not path.startswith(f"{one}.")]
-    return nearest(path, paths)
+    if (like := nearest(path, paths)) is not None or parent:
+        return like
+    ends = {one.rpartition(".")[2]: one for one in reversed(paths)}
+    end = nearest(name, ends, cutoff=0.8)
+    return None if end is None else ends[end]
 
 
 def did_you_mean(best: str | None) -> str:

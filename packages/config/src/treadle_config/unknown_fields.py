@@ -9,6 +9,7 @@ from treadle_config.schema import Schema
 from treadle_config.suggestions import did_you_mean, nearest, nearest_path
 from treadle_config.tags import tag_of
 from treadle_config.tree import MASK, Node, Source, is_null, join
+from treadle_config.unannotated import unannotated
 
 
 class UnknownFields:
@@ -62,7 +63,7 @@ class UnknownFields:
             return f"it stands at the top of a file{', before the first [table]' if toml else ''}"
         if "[" in key and key.partition("[")[0] in self._schema.fields_of(cls):
             return "an index is for the command line; give the whole list"
-        return ""
+        return unannotated(cls, key)
 
     def _meant(self, cls: type, key: str, path: str, source: Source) -> str:
         """What the key was probably meant to be."""

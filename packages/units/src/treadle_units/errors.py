@@ -4,12 +4,18 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from treadle_units.counts import Counts
     from treadle_units.limits import Length, Limit
 
 
 class UnitsError(Exception):
     """The base of all errors of this package."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # In another process it says the same: an exception's own way is to make one of its message.
+        return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
 class InvalidAmount(UnitsError, ValueError):
