@@ -252,15 +252,30 @@ def test_counts_and_metrics_are_checked(fields, expected):
     assert expected == str(caught.value)
 
 
-@pytest.mark.parametrize("metric", ["high", None, Mean], ids=str)
-def test_a_metric_is_a_number(metric):
-    """What is neither a tensor nor a number is no metric."""
+@pytest.mark.parametrize(
+    ("metric", "seen"), [("high", "a str"), (None, "a NoneType"), ([1.0], "a list")]
+)
+def test_a_metric_is_a_number(metric, seen):
+    """What is neither a tensor nor a number is no metric, and is named with its class."""
     actual = message_of(
         InvalidSetting,
         lambda model, batch: Loss(model(batch).mean(), metrics={"accuracy": metric}),
     )
 
-    assert f"a metric is {metric!r}, and a tensor of one value or a number was expected" == actual
+    expected = (
+        f"the metric 'accuracy' is {seen}, and a tensor of one value or a number was expected"
+    )
+    assert expected == actual
+
+
+def test_a_mean_is_of_a_number():
+    """A mean with a weight of its own is refused where it is made, with the class of what it is of."""
+    with pytest.raises(InvalidSetting) as caught:
+        Mean("high", 3)
+
+    assert "a Mean is of a str, and a tensor of one value or a number was expected" == str(
+        caught.value
+    )
 
 
 @pytest.mark.parametrize("weight", [np.int8(100), np.float16(100.5), np.int64(100)])

@@ -76,6 +76,11 @@ from treadle_loop.signals import (
     ignore_stop_signals,
     stop_on_signals,
 )
+from treadle_loop.step_result import (
+    StepResult,
+    call_step,
+    check_step,
+)
 from treadle_loop.supervised import (
     Step,
     supervised,
@@ -131,6 +136,7 @@ __all__ = [
     "StateMismatch",
     "Step",
     "StepGoesBack",
+    "StepResult",
     "Stop",
     "StopNotEntered",
     "TensorLoader",
@@ -142,6 +148,8 @@ __all__ = [
     "Update",
     "Weight",
     "WrongLength",
+    "call_step",
+    "check_step",
     "ignore_stop_signals",
     "list_checkpoints",
     "load_checkpoint",

@@ -171,6 +171,6 @@ def _check_equal(
     )
     raise UnequalRanks(
         f"the ranks have unequal numbers of batches: {numbers} (from where this pass was begun, or "
-        "gone on with); an update needs all of them, so give each rank equally many: "
+        "resumed); an update needs all of them, so give each rank equally many: "
         "EpochSampler(dataset, drop_last=True) does, and so does the loader's own drop_last",
     )

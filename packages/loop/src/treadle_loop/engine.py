@@ -32,6 +32,7 @@ from treadle_loop.settings import (
     check_parts,
     check_runtime,
     check_scheduler,
+    check_stop,
 )
 from treadle_loop.sharding import whole
 from treadle_loop.shares import check_shares
@@ -331,8 +332,6 @@ class Engine:
             RanksOutOfStep: another rank is doing something else.
         """
         self._check_finite()
-        check_loader(loader)
-        check_shares(loader, self._runtime)
         device = self._device_now()
         started = perf_counter()
         step = self._step_on(device)
@@ -456,8 +455,7 @@ class Engine:
         self, loader: Iterable[Any], updater: Updater, stop: Callable[[], bool] | None
     ) -> Generator[Update, None, None]:
         # Before anything is drawn, which would change the position and the random numbers.
-        check_loader(loader, stop)
-        check_shares(loader, self._runtime)
+        check_stop(stop)
         check_accumulate(self.accumulate)
         check_scheduler(self.scheduler, self.scheduler_every, updater.optimizer)
         if self._averages is not None:
@@ -470,9 +468,13 @@ class Engine:
         alone = self._runtime.world_size == 1  # else the ranks agree on a stop, in begin()
         if alone and stop is not None and stop():
             return  # before a pass is opened, which would leave the one that was stopped behind
-        windows = self._agreed(
-            lambda: progress.open_pass(loader, self.accumulate, device), device, stop
-        )
+
+        def open_pass() -> Pass:  # on several ranks, where the others can be told of a refusal
+            check_loader(loader)
+            check_shares(loader, self._runtime)
+            return progress.open_pass(loader, self.accumulate, device)
+
+        windows = self._agreed(open_pass, device, stop)
         while windows.begin():
             # Nothing may be drawn from here to the yield that the loop you would have written
             # does not draw here: a body that draws random numbers must not change the training.

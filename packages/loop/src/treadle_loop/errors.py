@@ -4,10 +4,15 @@ Every message says what was seen, what was expected, and what to do.
 """
 
 from pathlib import Path
+from typing import Any
 
 
 class LoopError(Exception):
     """The base of everything that `treadle_loop` raises itself."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # In another process it says the same: an exception's own way is to make one of its message.
+        return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
 class InvalidSetting(LoopError, ValueError):

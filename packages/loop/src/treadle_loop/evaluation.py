@@ -17,6 +17,8 @@ from treadle_loop.meeting import Place, agree, raise_if_failed
 from treadle_loop.passes import length_of, too_few, too_many
 from treadle_loop.records import record_counter
 from treadle_loop.runtime import Runtime
+from treadle_loop.settings import check_loader
+from treadle_loop.shares import check_shares
 from treadle_loop.supervised import Step
 from treadle_loop.transfer import sent
 
@@ -71,7 +73,9 @@ def evaluate(
     That is what all ranks come to together, each on the batches of its own loader.
 
     Raises:
-        WrongLength: the loader has more or fewer batches than it promised.
+        InvalidSetting: the loader yields single records, or nothing.
+        RecordsRepeated: it repeats records to have equally many on each rank.
+        WrongLength: it has more or fewer batches than it promised.
         RankFailed: another rank could not evaluate.
         RanksOutOfStep: another rank is doing something else.
         UnequalRanks: each rank holds a part of the model, and one has no batch at all.
@@ -107,7 +111,8 @@ def _evaluate(
     count = record_counter(loader, length)
     # Not inference_mode: what a module caches in it could not be used in training afterwards.
     with evaluating() as model, torch.no_grad():
-        for batch, counts in _in_step(runtime, "test_epoch", _drawn(loader, device, length)):
+        drawn = _checked(loader, device, length, runtime)
+        for batch, counts in _in_step(runtime, "test_epoch", drawn):
             placed = place(batch, device)
             _, outcome = read_outcome(step(model, placed), placed, count)
             if counts:
@@ -125,7 +130,7 @@ def outputs_of(
 ) -> Generator[Any, None, None]:
     """What the model answers to every batch that counts, in evaluation mode."""
     with evaluating() as model:
-        for batch, counts in _in_step(runtime, "predict", _drawn(loader, device, None)):
+        for batch, counts in _in_step(runtime, "predict", _drawn(loader, device)):
             if model.training:  # your code may have trained it at the last yield
                 model.eval()
             with torch.no_grad():  # not around the yield: your code has its own mode
@@ -185,8 +190,17 @@ def _equally_many(
         yield last[0], bool(drawn)
 
 
-def _drawn(loader: Iterable[Any], device: torch.device | None, length: int | None) -> Iterator[Any]:
+def _drawn(loader: Iterable[Any], device: torch.device | None) -> Iterator[Any]:
     # A generator, so that a loader that cannot begin fails at its first batch.
+    yield from sent(iter(loader), loader, device)
+
+
+def _checked(
+    loader: Iterable[Any], device: torch.device | None, length: int | None, runtime: Runtime
+) -> Iterator[Any]:
+    """The same of a loader whose records are dealt out once, and that is held to its length."""
+    check_loader(loader)
+    check_shares(loader, runtime)
     seen = 0
     for seen, batch in enumerate(sent(iter(loader), loader, device), 1):
         if length is not None and seen > length:

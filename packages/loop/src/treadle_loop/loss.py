@@ -33,9 +33,9 @@ class Mean:
     weight: Weight
 
     def __post_init__(self) -> None:
-        if not isinstance(self.value, (float, Tensor, Real)):
+        if not _is_value(self.value):
             raise InvalidSetting(
-                f"a metric is {self.value!r}, and a tensor of one value or a number was expected",
+                f"a Mean is of {_a(self.value)}, and {_A_VALUE} was expected",
             )
         _check_weight(self.weight)
 
@@ -114,6 +114,7 @@ class Outcome(NamedTuple):
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _UNSAID: frozenset[str] = frozenset()
+_A_VALUE = "a tensor of one value or a number"
 # What the class itself calls, in a function of its own.
 _new = tuple.__new__
 
@@ -132,6 +133,7 @@ def read_outcome(
         LossNotATensor: it is neither a loss nor a number.
         UnreducedLoss: the loss has more than one value.
         UnreducedMetric: a metric has more than one value.
+        InvalidSetting: a metric is neither a tensor nor a number.
         RecordsUnknown: the batch does not say how many records it holds.
         RecordsDisagree: the arrays of the batch have different leading sizes.
     """
@@ -193,9 +195,17 @@ def _metric(name: str, metric: Tensor | float | Mean, weight: Weight) -> Mean:
             )
         # A copy: it may be a parameter, which the step changes, or a view of all outputs.
         value = value.detach().clone().reshape(())
-    elif isinstance(value, Real):
+    elif _is_value(value):
         value = float(value)
+    else:
+        raise InvalidSetting(
+            f"the metric {name!r} is {_a(value)}, and {_A_VALUE} was expected",
+        )
     return Mean(value, weight)
+
+
+def _is_value(value: Any) -> bool:
+    return isinstance(value, (float, Tensor, Real))
 
 
 def _plain(weight: Weight) -> Weight:

@@ -25,7 +25,7 @@ def parts_of(loader: Any) -> list[Any]:
     while batch_sampler is not None:  # a host's deals out the batches of another
         parts += [batch_sampler, getattr(batch_sampler, "sampler", None)]
         batch_sampler = getattr(batch_sampler, "batch_sampler", None)
-    return list({id(part): part for part in parts}.values())
+    return list({id(part): part for part in parts if part is not None}.values())
 
 
 def _having(method: str, loader: Any) -> list[Any]:

@@ -74,7 +74,7 @@ def check_scheduler(scheduler: Any, every: str, optimizer: Optimizer | None) -> 
         )
 
 
-def check_loader(loader: Any, stop: Any = None) -> None:
+def check_loader(loader: Any) -> None:
     """See that it yields batches, as far as that can be seen."""
     if isinstance(loader, Tensor) or (
         isinstance(loader, Dataset) and not isinstance(loader, IterableDataset)
@@ -89,6 +89,10 @@ def check_loader(loader: Any, stop: Any = None) -> None:
         raise InvalidSetting(
             f"the loader is {_named(loader)}, and something that yields batches was expected",
         )
+
+
+def check_stop(stop: Any) -> None:
+    """See that it is a function; None is no stop."""
     if stop is not None and not callable(stop):
         raise InvalidSetting(
             f"stop is {stop!r}, and a function that says whether to stop was expected, such as "

@@ -1,6 +1,7 @@
 """Exact gradients and means of a window that several ranks compute together."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -99,10 +100,9 @@ class SharedAccumulation:
 
     def _counts(self, outcomes: Sequence[Outcome]) -> tuple[int, dict[str, int]]:
         """Records and further counts over all ranks; agreed on again only where steps gave some."""
-        counts: dict[str, int] = {}
+        counts = Counter[str]()
         for outcome in outcomes:
-            for name, count in outcome.counts.items():
-                counts[name] = counts.get(name, 0) + count
+            counts.update(outcome.counts)
         known = not math.isnan(self._window.records)
         if known and not counts and not any("records" in outcome.said for outcome in outcomes):
             return int(self._window.records), {}

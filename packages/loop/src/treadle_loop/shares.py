@@ -21,7 +21,7 @@ def check_shares(loader: Any, runtime: Runtime) -> None:
     """
     if runtime.world_size == 1:
         return
-    parts = [part for part in parts_of(loader) if part is not None]
+    parts = parts_of(loader)
     for part in parts:
         repeated, places = _repeated(part)
         if repeated > 0:

@@ -1,8 +1,10 @@
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import DataLoader
+from torch.utils.data.distributed import DistributedSampler
 
-from treadle_loop import Engine, RankFailed, UnequalRanks, WrongLength
+from treadle_loop import Engine, LoopError, RankFailed, UnequalRanks, WrongLength
 
 UNEQUAL = [(3, 2), (2, 3), (4, 1), (1, 3)]
 
@@ -90,8 +92,8 @@ def test_the_error_says_who_has_how_many(ranks):
 
     (early, _), _ = ranks(uneven, "ddp", False, 1, (3, 4), True)
     message = (
-        "the ranks have unequal numbers of batches: {} (from where this pass was begun, or gone on "
-        "with); an update needs all of them, so give each rank equally many: "
+        "the ranks have unequal numbers of batches: {} (from where this pass was begun, or "
+        "resumed); an update needs all of them, so give each rank equally many: "
         "EpochSampler(dataset, drop_last=True) does, and so does the loader's own drop_last"
     )
 
@@ -213,3 +215,33 @@ def test_a_pass_that_cannot_begin_on_one_rank(ranks, loader):
     assert (0, RankFailed.__name__) == first[0]
     assert (0, "OwnError") == second[0]
     assert (1, None, None) == first[1] == second[1]
+
+
+def refused(here, kind, call, wrong):
+    data = torch.ones(7, 3)
+    repeating = DistributedSampler(data, num_replicas=2, rank=here.rank)
+    given = {"repeats": DataLoader(data, sampler=repeating), "nothing": None, "records": data}
+    engine = engine_of(here, kind)
+    try:
+        getattr(engine, call)(given[wrong] if here.rank == 1 else Loader(3, 3))
+    except LoopError as error:
+        first = type(error).__name__
+    return first, outcome_of(engine, Loader(1, 1))
+
+
+@pytest.mark.parametrize("kind", ["ddp", "fsdp2"])
+@pytest.mark.parametrize("call", ["train_epoch", "test_epoch"])
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ("repeats", "RecordsRepeated"),
+        ("nothing", "InvalidSetting"),
+        ("records", "InvalidSetting"),
+    ],
+)
+def test_a_loader_that_is_refused_on_one_rank(ranks, kind, call, wrong, error):
+    """Where one rank's loader cannot be meant, its error is raised there, and the others are told."""
+    first, second = ranks(refused, kind, call, wrong)
+
+    assert ("RankFailed", (1, None, None)) == first
+    assert (error, (1, None, None)) == second
