@@ -201,6 +201,50 @@ def test_a_run_is_a_logger(tmp_path: Path) -> None:
     assert after_fit.uid == logger._run.uid
 
 
+def test_asking_where_a_run_is_does_not_go_on_with_it(tmp_path: Path) -> None:
+    """A program that asks for the run's directory after the training, as to show it, leaves the run ended."""
+    place = f"tensorboard:{tmp_path}/runs"
+    fitting = trainer(logger=logger_of(place, experiment="sums", name="first"))
+    fitting.fit(module_of(linear()), loader())
+    asked = fitting.logger
+    where = (asked.name, asked.version, asked.save_dir, asked.log_dir)
+    [run] = open_runs(place)
+
+    root = tmp_path / "runs"
+    assert ("sums", "first", str(root), str(root / "sums/first")) == where
+    assert "FINISHED" == run.status
+
+
+def test_hyperparameters_are_on_the_hparams_page(tmp_path: Path) -> None:
+    """The hyperparameters of a module, given as `params`, are what TensorBoard's HPARAMS page is told first."""
+    plugin = pytest.importorskip("tensorboard.plugins.hparams.plugin_data_pb2")
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    module = module_of(linear())
+    module.save_hyperparameters({"width": 4, "activation": "relu"})
+    logger = logger_of(f"tensorboard:{tmp_path}/runs", params=module.hparams)
+    trainer(logger=logger, enable_checkpointing=True).fit(module, loader())
+    read = events.EventAccumulator(logger.log_dir)
+    read.Reload()
+    told = read.summary_metadata["_hparams_/session_start_info"].plugin_data.content
+    started = plugin.HParamsPluginData.FromString(told).session_start_info
+
+    assert (4, "relu") == (
+        started.hparams["width"].number_value,
+        started.hparams["activation"].string_value,
+    )
+
+
+def test_batches_of_inputs_are_predicted() -> None:
+    """From a loader of inputs alone, `predict` gives what the model computes of each batch."""
+    model = linear()
+    inputs = DataLoader(INPUTS, batch_size=32)
+    predicted = trainer().predict(module_of(model), inputs)
+
+    assert [model(INPUTS[:32]).tolist(), model(INPUTS[32:]).tolist()] == [
+        batch.tolist() for batch in predicted
+    ]
+
+
 def test_checkpoints_are_in_the_runs_directory(tmp_path: Path) -> None:
     """Lightning saves its checkpoints into the run's directory, also where its name was taken."""
     folders = []
@@ -276,6 +320,59 @@ def test_a_run_goes_on_without_a_step_twice(tmp_path: Path) -> None:
     assert {name: whole.history(name) for name in whole.metrics} == {
         name: stopped.history(name) for name in stopped.metrics
     }
+
+
+def two_rates(model: nn.Module) -> Any:
+    """A module with an optimizer for the weights and one for the rest, as the page about Lightning has it."""
+    from treadle.integrations.lightning import StepModule
+
+    class TwoRates(StepModule):
+        def training_step(self, batch, batch_idx):
+            computed = super().training_step(batch, batch_idx)
+            for optimizer in self.optimizers():
+                optimizer.zero_grad()
+            self.manual_backward(computed["loss"])
+            for optimizer in self.optimizers():
+                optimizer.step()
+            return computed
+
+    def make(parameters):
+        weight, bias = parameters
+        return [torch.optim.SGD([weight], lr=0.1), torch.optim.Adam([bias], lr=0.01)]
+
+    module = TwoRates(model, step, make)
+    module.automatic_optimization = False
+    return module
+
+
+# As above.
+@pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty")
+def test_several_optimizers_go_on_without_a_step_twice(tmp_path: Path) -> None:
+    """With two optimizers, of which Lightning counts the steps of both, a run goes on as if it had not failed."""
+    place = f"tensorboard:{tmp_path}/runs"
+
+    def fit(name: str, *callbacks: Any, **where: Any) -> nn.Module:
+        model = linear()
+        saving = lightning.callbacks.ModelCheckpoint(save_last=True)
+        logger = logger_of(place, name=name, resume="auto")
+        fitting = trainer(
+            max_epochs=2, logger=logger, callbacks=[saving, *callbacks], enable_checkpointing=True
+        )
+        fitting.fit(two_rates(model), loader(), loader(), **where)
+        return model
+
+    expected = fit("whole")
+    with pytest.raises(RuntimeError, match="out of luck"):
+        fit("stopped", At(11, fail))
+    actual = fit("stopped", ckpt_path=tmp_path / "runs/default/stopped/checkpoints/last.ckpt")
+    whole, stopped = (open_runs(place)[name] for name in ("whole", "stopped"))
+
+    assert list(range(14)) == [at for at, _ in stopped.history("train/loss")]
+    assert {name: whole.history(name) for name in whole.metrics} == {
+        name: stopped.history(name) for name in stopped.metrics
+    }
+    assert torch.equal(expected.weight, actual.weight)
+    assert torch.equal(expected.bias, actual.bias)
 
 
 def test_a_run_of_ones_own_is_left_running(tmp_path: Path) -> None:

@@ -77,3 +77,18 @@ def test_a_killed_trial_goes_on_as_the_same_run(homes: tuple[Path, Path]) -> Non
     }
     assert ["FAIL", "COMPLETE"] == [trial.state.name for trial in tried]
     assert max(tried[1].intermediate_values) == 2000
+    assert 6 == len({trial.user_attrs["run"] for trial in study.trials})
+
+
+@pytest.mark.timeout(300)
+def test_a_rerun_tries_nothing_more(homes: tuple[Path, Path]) -> None:
+    """Once the six trials are there, one of which has diverged, the same command adds none."""
+    home, _ = homes
+    codes = [ran(home, "sweep.py").returncode for _ in range(2)]
+    study = optuna.load_study(study_name="sums", storage=f"sqlite:///{home / 'study.db'}")
+
+    assert [0, 0] == codes
+    assert (6, 1) == (
+        len(study.trials),
+        [trial.state.name for trial in study.trials].count("FAIL"),
+    )

@@ -14,7 +14,7 @@ import torch
 from attrs import field, frozen
 
 import treadle
-from treadle.errors import NotReported
+from treadle.errors import NotReported, WrongArgument
 from treadle.integrations.ray import Sweep, check_search, report, space
 from treadle_config import ConfigError
 from treadle_tracking import Run, RunRecord, open_runs
@@ -22,7 +22,7 @@ from treadle_tracking import Run, RunRecord, open_runs
 pytest.importorskip("ray", reason="needs the hosts environment: hatch run hosts:test")
 
 from ray import cloudpickle, tune
-from ray.tune.schedulers import ASHAScheduler
+from ray.tune.schedulers import ASHAScheduler, PopulationBasedTraining
 
 pytestmark = [
     pytest.mark.hosts,
@@ -402,3 +402,60 @@ def test_a_space_that_does_not_fit():
     with pytest.raises(ConfigError) as error:
         space(Config, {"lr": tune.choice([0.1, "high"])})
     assert ["lr"] == [problem.path for problem in error.value.problems]
+
+
+@frozen
+class Sgd:
+    momentum: float = 0.0
+
+
+@frozen
+class Adam:
+    lr: float = 0.1
+
+
+@frozen
+class Chosen:
+    optim: Sgd | Adam = field(factory=Sgd)
+
+
+def test_what_is_chosen_may_have_domains_in_it():
+    """A choice between kinds with domains of their own is a search space, and is checked to its last value."""
+
+    def optimizer(*momenta):
+        return {
+            "optim": tune.choice(
+                [
+                    {"type": "sgd", "momentum": tune.choice(list(momenta))},
+                    {"type": "adam", "lr": tune.loguniform(1e-4, 1e-1)},
+                ]
+            )
+        }
+
+    given = optimizer(0.0, 0.9)
+
+    assert given == space(Chosen, given)
+    with pytest.raises(ConfigError, match=r"optim\.momentum"):
+        space(Chosen, optimizer(0.0, 0.9, 0.5, "much"))
+
+
+def test_a_scheduler_that_clones_is_refused(tmp_path):
+    """Population based training, which would find nothing to copy and run all trials to their ends, is refused with what to do."""
+    with Sweep(f"tensorboard:{tmp_path}") as sweep, pytest.raises(WrongArgument) as caught:
+        sweep.tuner(
+            main,
+            {},
+            tune_config=tune.TuneConfig(
+                metric="val/loss",
+                mode="min",
+                scheduler=PopulationBasedTraining(
+                    time_attr="records", hyperparam_mutations={"lr": [0.1]}
+                ),
+            ),
+        )
+
+    assert (
+        "the scheduler is a PopulationBasedTraining, which clones trials by Ray's checkpoints, and a main saves "
+        "into its run's directory instead; write a function for ray.tune.Tuner that calls sweep.trial, and give its "
+        "checkpoints to report(…, checkpoint=…)"
+    ) == str(caught.value)

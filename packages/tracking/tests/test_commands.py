@@ -169,6 +169,16 @@ ADVICE = "Name the directory of a run, or one that runs are below, such as the o
             )
             for given in ("soon", "nan", "inf")
         ),
+        *(
+            (
+                ["list", "runs", "--limit", given],
+                (
+                    f"argument --limit: {given!r} is no whole number of 0 or more. "
+                    f"python -m treadle_tracking list --help says what can be given"
+                ),
+            )
+            for given in ("few", "-1", "1.5")
+        ),
     ],
 )
 def test_a_wrong_call_is_one_sentence(root, tmp_path, capsys, arguments, sentence):

@@ -100,7 +100,7 @@ def test_a_writer_without_a_directory_makes_one_as_torch_does(log_dir):
     found = re.fullmatch(r"runs/(\w{5}_\d\d-\d\d-\d\d)_(.*)LR_0\.1", writer.log_dir)
 
     assert socket.gethostname() == found.group(2)
-    assert datetime.strptime(found.group(1), "%b%d_%H-%M-%S")  # noqa: DTZ007
+    assert datetime.strptime(f"2024{found.group(1)}", "%Y%b%d_%H-%M-%S")  # noqa: DTZ007
     assert Path(writer.log_dir).is_dir()
 
 

@@ -1,5 +1,6 @@
 import functools
 import html
+import linecache
 import math
 import os
 import subprocess
@@ -244,6 +245,16 @@ def test_what_has_no_source_is_described_without():
     assert ("builtins:len", None, None) == described("f", len)
     assert ("typed:typed", None, None) == described("f", scope["typed"])
     assert reference(scope["f"]).startswith("typed:<lambda>#")
+
+
+def test_the_program_of_a_command_line_is_not_the_source_of_what_exec_makes(monkeypatch):
+    """From Python 3.13 on, `python -c` keeps its text under the file name that every text of `exec` has."""
+    program = "import train; train.main()\n"
+    monkeypatch.setitem(linecache.cache, "<string>", (len(program), None, [program], "<string>"))
+    scope = {"__name__": "typed"}
+    exec("def typed(x): return x", scope)
+
+    assert ("typed:typed", None, None) == described("f", scope["typed"])
 
 
 def test_what_cannot_be_called_is_an_error():

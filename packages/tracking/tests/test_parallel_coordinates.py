@@ -107,11 +107,13 @@ def test_axes_are_in_natural_order_unless_they_are_listed():
         (["loss", "best/loss"], ["best/loss"]),
         (["a", "train/loss", "val/loss", "best/x"], ["best/x", "val/loss", "a"]),
         (["a", "b", "val_acc", "test.acc"], ["test.acc", "val_acc", "a"]),
+        (["lr", "lr/head", "train/learning_rate", "train/loss"], ["train/loss"]),
+        (["lr"], ["lr"]),
         ([], []),
     ],
 )
 def test_three_metrics_have_an_axis(metrics, expected):
-    """The best values come first and stand for their metrics, then those of held-out data, then others."""
+    """The best values come first and stand for their metrics, then those of held-out data; learning rates are no results."""
     runs = [run({"p": i}, {name: float(i) for name in metrics}) for i in range(2)]
 
     chosen = [axis["name"] for axis in axes_of(runs).values() if axis["kind"] == "metrics"]

@@ -71,6 +71,7 @@ def test_channels_may_come_first(np, pixels):
     assert array.transpose(1, 2, 0).tolist() == pixels(picture("digit", array)).tolist()
 
 
+@pytest.mark.usefixtures("pixels")
 @pytest.mark.parametrize(("shape", "size"), [((3, 5, 3), (5, 3)), ((4, 4, 5), (5, 4))])
 def test_channels_are_last_where_both_fit(np, shape, size):
     """A shape with channels at both ends is (H, W, C); one with them first alone is (C, H, W)."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from treadle_tracking.errors import InvalidTarget
-from treadle_tracking.target import Targets, parse_targets
+from treadle_tracking.target import Targets, absolute_targets, parse_targets
 
 
 @pytest.fixture(autouse=True)
@@ -385,3 +385,18 @@ def test_a_run_is_kept_on_this_machine(address):
     assert (
         f"{address!r} is an address; a run is kept in a directory of this machine, as in 'tensorboard:runs'"
     ) == str(caught.value)
+
+
+def test_absolute_targets_are_the_same_elsewhere(tmp_path, monkeypatch):
+    """The directory comes first, whatever it was named by; in another directory and environment the places are the same."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:5000")
+    absolute = absolute_targets(["mlflow:", "mlflow:sqlite:///mlflow.db"], directory="runs")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    monkeypatch.chdir("/")
+
+    assert [
+        f"tensorboard:{tmp_path}/runs",
+        "mlflow:http://me:secret@127.0.0.1:5000",
+        f"mlflow:sqlite:///{tmp_path}/mlflow.db",
+    ] == absolute
+    assert absolute == absolute_targets(absolute)

@@ -82,7 +82,7 @@ def test_a_run_to_which_nothing_refers_is_let_go_of(capsys):
     assert writer_of(directory) is None
     assert (
         f"treadle: nothing refers to the run in {directory} any more, and it was not closed: it has no end, and can be "
-        f"gone on with. Keep it in a variable, or use `with`\n"
+        f"resumed. Keep it in a variable, or use `with`\n"
     ) == capsys.readouterr().err
     assert ("UNFINISHED", ((1, 1.0),)) == (
         open_runs(RUNS)["a"].status,

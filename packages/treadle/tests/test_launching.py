@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import shlex
 import shutil
 import signal
@@ -140,6 +141,44 @@ def test_another_config_is_shown_and_needs_a_flag() -> None:
         "say that this one goes on with them, --run.changed\n"
     ) == refused.stderr
     assert ({"lr": 0.1}, {"lr": 0.2}) == (before.params["optim"], after.params["optim"])
+
+
+def seen_on_a_terminal(*words: str) -> str:
+    """What is on a terminal that stderr alone is connected to."""
+    reading, writing = pty.openpty()
+    program = [sys.executable, "sums.py", *words]
+    done = subprocess.run(program, stdout=subprocess.PIPE, stderr=writing, check=False)
+    os.close(writing)
+    assert (0, b"") == (done.returncode, done.stdout)
+    try:
+        return os.read(reading, 4096).decode()
+    finally:
+        os.close(reading)
+
+
+@pytest.mark.slow
+def test_a_terminal_is_told_where_the_run_is() -> None:
+    """In one line, as a new run begins or as one goes on; in a pipe a script that goes well says nothing."""
+    start("--run.name", "a", STOP_AT="7", SIGNAL="9")
+    again = seen_on_a_terminal("--run.name", "a")
+    new = seen_on_a_terminal("--run.name", "b")
+    piped = start("--run.name", "c")
+    runs = open_runs("tensorboard:runs")
+    show = f"treadle runs show {Path.cwd() / 'runs'} {runs['b'].uid[:8]}"
+
+    assert f"treadle: the run in {runs['a'].directory} goes on\r\n" == again
+    assert f"sums.py: the run is in {runs['b'].directory}; to look at it: {show}\r\n" == new
+    assert (0, "", "") == (piped.returncode, piped.stdout, piped.stderr)
+
+
+@pytest.mark.slow
+def test_a_closed_stderr_ends_no_script() -> None:
+    """A script that goes well goes as well without one."""
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$0" sums.py 2>&-', sys.executable], capture_output=True, check=False
+    )
+
+    assert (0, b"") == (done.returncode, done.stdout)
 
 
 def test_mistakes_are_messages() -> None:

@@ -8,10 +8,17 @@ from typing import Any
 import pytest
 import torch
 
-from treadle.errors import EmptyValidation, TrainingLeft, TreadleError, WrongArgument
+from treadle.errors import (
+    EmptyValidation,
+    ReservedName,
+    TrainingLeft,
+    TreadleError,
+    WrongArgument,
+)
+from treadle.fitting import fit
 from treadle.moments import training
 from treadle.rates import current_rates, named_rates
-from treadle_loop import Engine, TensorLoader
+from treadle_loop import Engine, Loss, TensorLoader
 from treadle_tracking import Terminated
 from treadle_units import EmptyEpoch, Every, MissingUnit
 
@@ -97,6 +104,33 @@ def test_the_run_has_what_the_engine_measured(
     assert {"train/loss", "train/grad_norm", "lr"} == set(record.metrics)
     assert losses == [value for _, value in record.history("train/loss")]
     assert [(1, 0.1), (2, 0.05), (3, 0.025)] == list(record.history("lr"))
+
+
+def own_norm(model: Any, batch: Any) -> Loss:
+    value = torch.nn.functional.mse_loss(model(batch[0]), batch[1])
+    return Loss(value, metrics={"grad_norm": 7.0})
+
+
+def test_a_metric_is_not_replaced_by_what_the_engine_measures(
+    make_engine: MakeEngine, loader: TensorLoader, recorder: Any
+) -> None:
+    """A metric called `grad_norm` is an error at the first step of an engine that clips, and is logged without that."""
+    plain, clipped = make_engine(), make_engine()
+    with recorder.start() as run:
+        fit(Engine(plain.model, own_norm, plain.optimizer), loader, until="1 step", run=run)
+        with pytest.raises(ReservedName) as caught:
+            training(
+                Engine(clipped.model, own_norm, clipped.optimizer, clip_norm=1.0),
+                loader,
+                until="1 epoch",
+                run=run,
+            ).__next__()
+
+    assert (
+        "the step gives a metric 'grad_norm', and train/grad_norm is what the norm of all gradients is logged as, since "
+        "the engine clips; give the metric another name"
+    ) == str(caught.value)
+    assert ((1, 7.0),) == recorder.read().history("train/grad_norm")
 
 
 def test_a_pass_that_ends_is_told_with_its_counts(
@@ -241,7 +275,7 @@ def test_a_loop_that_is_left_has_ended_the_training(
         "the training was left at 24 records, 3 batches, 3 steps, 0 epochs"
     )
     assert str(caught.value).endswith(
-        ", and cannot be gone on with; call `training` again, which goes on from its newest checkpoint"
+        ", and cannot be resumed; call `training` again, which goes on from its newest checkpoint"
     )
 
 

@@ -249,6 +249,15 @@ def test_trials_that_died_are_ended_with_the_sweep(tune, target, monkeypatch):
     assert "KILLED" == _trial(target).status
 
 
+def test_what_cannot_be_put_in_order_is_said(tune, target, capsys):
+    """What is wrong with a trial's run when the sweep ends is a sentence on stderr, and the sweep ends well."""
+    with Sweep(target, name="s") as sweep, sweep.trial() as run:
+        (run.directory / ".mirror-0123456789ab.json").write_text("{")
+
+    assert f"treadle: {run.directory} " in capsys.readouterr().err
+    assert "FINISHED" == open_runs(target)["s"].status
+
+
 @pytest.fixture
 def taken():
     """Somebody who takes Ctrl-C, as Tune does, so that nobody else knows of it: how often it came."""
@@ -300,7 +309,7 @@ def test_a_sweep_in_a_thread_leaves_signals_alone(target):
 
 def test_a_server_that_is_not_there(tmp_path, monkeypatch, capsys):
     """A server that does not answer is waited for once, and said; the sweep goes on in its directory."""
-    monkeypatch.setattr("treadle.integrations.ray.sweeps._SERVER_SECONDS", 0.1)
+    monkeypatch.setattr("treadle.integrations.ray.parents._MLFLOW_SECONDS", 0.1)
     with socket.socket() as bound:  # and nobody listens
         bound.bind(("127.0.0.1", 0))
         uri = f"mlflow:http://127.0.0.1:{bound.getsockname()[1]}"

@@ -548,7 +548,7 @@ def test_a_checkpoint_of_something_else_is_refused(here: Path) -> None:
     [
         (
             {"checkpoint": "1 epoch"},
-            "checkpoints have no place: give the training a run that records, or a directory=...",
+            "checkpoint= and best= save files, and have no place: give the training a run that records, or a directory=...",
         ),
         (
             {"keep": 2},

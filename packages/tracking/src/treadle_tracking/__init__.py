@@ -69,6 +69,7 @@ from treadle_tracking.run import Run
 from treadle_tracking.signals import Terminated, deferred_termination
 from treadle_tracking.starting import start_run
 from treadle_tracking.syncing import sync
+from treadle_tracking.target import absolute_targets
 
 if TYPE_CHECKING:
     from treadle_tracking.comparing import MISSING, Comparison, NotARun, TooFewRuns, compare
@@ -80,7 +81,9 @@ if TYPE_CHECKING:
         TargetIsRun,
         copy_runs,
     )
+    from treadle_tracking.doctor.mending import mend_runs
     from treadle_tracking.frames import MetricInNoRun
+    from treadle_tracking.identities import identity_at
     from treadle_tracking.reading import ReadStatus, RunRecord, Runs, UnknownArtifact, open_runs
     from treadle_tracking.searching.errors import (
         FilterTooDeep,
@@ -174,9 +177,12 @@ __all__ = [
     "UnsupportedParam",
     "UnsupportedTable",
     "WrongRun",
+    "absolute_targets",
     "compare",
     "copy_runs",
     "deferred_termination",
+    "identity_at",
+    "mend_runs",
     "open_runs",
     "start_run",
     "sync",
@@ -192,7 +198,9 @@ _HOMES = {
         "TargetIsRun",
         "copy_runs",
     ],
+    "treadle_tracking.doctor.mending": ["mend_runs"],
     "treadle_tracking.frames": ["MetricInNoRun"],
+    "treadle_tracking.identities": ["identity_at"],
     "treadle_tracking.reading": ["ReadStatus", "RunRecord", "Runs", "UnknownArtifact", "open_runs"],
     "treadle_tracking.searching.errors": [
         "FilterTooDeep",

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from treadle_tracking.shell import doctor_command
 
@@ -87,6 +88,10 @@ def _shown(given: object) -> str:
 
 class TrackingError(Exception):
     """The base of every error that this package raises on its own account."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # In another process it says the same: an exception's own way is to make one of its message.
+        return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
 class MissingExtra(TrackingError):

@@ -172,6 +172,8 @@ def source_of(function: Any) -> str | None:
         return source_of(function)
     if not is_function(function):
         function = type(function)
+    if _is_executed_text(function):
+        return None
     try:
         if isinstance(function, FunctionType) and function.__name__ == "<lambda>":
             own = _lambda(function)
@@ -181,6 +183,15 @@ def source_of(function: Any) -> str | None:
     except (OSError, TypeError, SyntaxError, ValueError, IndexError):
         # Built in, typed at a prompt, or of a file that is not there or no longer what was imported.
         return None
+
+
+def _is_executed_text(function: Any) -> bool:
+    """Whether it was made by `exec`, whose texts all have the file name that `python -c` has from Python 3.13 on.
+
+    There, `inspect` gives the lines of that program for the source of whatever `exec` has made.
+    """
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    return isinstance(code, CodeType) and code.co_filename == "<string>"
 
 
 def _lambda(function: FunctionType) -> str | None:

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from threading import TIMEOUT_MAX
 
@@ -17,7 +16,7 @@ from treadle_tracking.errors import (
     seen,
 )
 from treadle_tracking.log import attempt_paths, read_entries
-from treadle_tracking.masking import HIDDEN, masked
+from treadle_tracking.masking import HIDDEN
 from treadle_tracking.mirrors.abilities import Replaces
 from treadle_tracking.mirrors.base import Mirror
 from treadle_tracking.mirrors.errors import (
@@ -31,9 +30,9 @@ from treadle_tracking.mirrors.sender import Sender
 from treadle_tracking.mirrors.state import forget_sent, load_every, load_sent
 from treadle_tracking.ownership import is_alive, writer_of
 from treadle_tracking.shell import sync_command
-from treadle_tracking.target import is_target, parse_targets
+from treadle_tracking.target import is_target, names_of_mirror, parse_targets
 
-__all__ = ["RunEmpty", "checked_mirrors", "forget", "sync"]
+__all__ = ["RunEmpty", "check_timeout", "checked_directory", "checked_mirrors", "forget", "sync"]
 
 
 class RunEmpty(RunDirectoryError):
@@ -133,9 +132,8 @@ def sync(
             be reached has everything first.
         OSError: the directory cannot be written to.
     """
-    if timeout is not None and not _is_time(timeout):
-        raise InvalidTimeout(timeout)
-    directory = _checked_directory(directory)
+    check_timeout(timeout)
+    directory = checked_directory(directory)
     if not attempt_paths(directory):
         raise RunDirectoryError(
             directory, "there is no run in it", "Name the directory of one run, not of several"
@@ -161,6 +159,16 @@ def sync(
     return done
 
 
+def check_timeout(timeout: object) -> None:
+    """See that it is a time to wait, in seconds, or None.
+
+    Raises:
+        InvalidTimeout: it is not.
+    """
+    if timeout is not None and not _is_time(timeout):
+        raise InvalidTimeout(timeout)
+
+
 def _is_time(timeout: object) -> bool:
     # Written so that NaN is none.
     return (
@@ -170,7 +178,12 @@ def _is_time(timeout: object) -> bool:
     )
 
 
-def _checked_directory(directory: object) -> Path:
+def checked_directory(directory: object) -> Path:
+    """A run's directory as it was named, absolute.
+
+    Raises:
+        InvalidTarget: it is no path.
+    """
     text = os.fspath(directory) if isinstance(directory, os.PathLike) else directory
     if not isinstance(text, str) or not text or "\0" in text:
         raise InvalidTarget(
@@ -235,9 +248,7 @@ def forget(directory: Path, uri: str) -> bool:
         StillWritten: a process is writing the run, and would note the mirror again.
         OSError: the note cannot be removed.
     """
-    names = {uri, masked(uri).rstrip("/")}
-    with suppress(TrackingError):  # its backend may be gone
-        names |= {masked(one).rstrip("/") for one in parse_targets(uri).mirrors}
+    names = names_of_mirror(uri)
     found = [sent.uri for sent in load_every(directory) if sent.uri in names]
     if found:
         _check_unwritten(directory, "its mirrors are forgotten")

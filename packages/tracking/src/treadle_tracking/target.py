@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,19 @@ from typing import Any
 from attrs import frozen
 
 from treadle_tracking.backends import installed_schemes, is_known, normalized
-from treadle_tracking.errors import InvalidTarget, seen
+from treadle_tracking.errors import InvalidTarget, TrackingError, seen
 from treadle_tracking.masking import masked
 
-__all__ = ["DEFAULT_DIRECTORY", "Targets", "absolute_path", "is_target", "masked", "parse_targets"]
+__all__ = [
+    "DEFAULT_DIRECTORY",
+    "Targets",
+    "absolute_path",
+    "absolute_targets",
+    "is_target",
+    "masked",
+    "names_of_mirror",
+    "parse_targets",
+]
 
 DEFAULT_DIRECTORY = ".treadle/runs"
 
@@ -170,3 +180,33 @@ def parse_targets(
     root = absolute_path(roots[0] if roots else DEFAULT_DIRECTORY)
     mirrors = tuple(dict.fromkeys(normalized(one) for one in mirrored))
     return Targets(root=root, mirrors=mirrors, chosen=bool(roots))
+
+
+def absolute_targets(
+    target: str | Sequence[str], *, directory: str | os.PathLike[str] | None = None
+) -> list[str]:
+    """The same targets for processes that are in other directories, or have another environment.
+
+    Args:
+        target: As for `start_run`, which each process is to give what is returned to.
+        directory: Likewise; it is in what is returned.
+
+    Returns:
+        `tensorboard:DIR`, which `open_runs` takes too, and after it the mirrors, with passwords that they were given
+        with. Everything in them is absolute, and `mlflow:` is the address that it stands for here.
+
+    Raises:
+        InvalidTarget: a target names no place, or there are two directories; as `start_run` says.
+        BackendClash: several packages have a backend of one scheme.
+        BackendNotLoaded: the backend of a scheme cannot be imported.
+    """
+    targets = parse_targets(target, directory=directory)
+    return [f"tensorboard:{targets.root}", *targets.mirrors]
+
+
+def names_of_mirror(uri: str) -> set[str]:
+    """What a mirror may be called in the notes of a run: as messages show it, or by what it was given as."""
+    names = {uri, masked(uri).rstrip("/")}
+    with suppress(TrackingError):  # its backend may be gone
+        names |= {masked(one).rstrip("/") for one in parse_targets(uri).mirrors}
+    return names

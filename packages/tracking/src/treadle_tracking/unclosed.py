@@ -81,7 +81,7 @@ class Unclosed:
             return
         say(
             f"nothing refers to the run in {self._recorder.directory} any more, and it was not closed: it has no end, "
-            f"and can be gone on with. Keep it in a variable, or use `with`"
+            f"and can be resumed. Keep it in a variable, or use `with`"
         )
 
     def _over(self) -> None:

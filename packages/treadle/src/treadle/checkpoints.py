@@ -47,7 +47,7 @@ def folder_of(
     [first, *_] = engine.runtime.gather(folder)
     if is_needed and first is None:
         raise WrongArgument(
-            "checkpoints have no place: give the training a run that records, or a directory=..."
+            "checkpoint= and best= save files, and have no place: give the training a run that records, or a directory=..."
         )
     return first
 

@@ -2,7 +2,7 @@
 
 from time import monotonic
 
-from treadle_loop.runtime import Runtime
+from treadle_loop import Runtime
 from treadle_units import At, Every, Limit, Seconds, parse
 
 __all__ = ["AgreedClock", "is_timed"]

@@ -1,8 +1,14 @@
 """What can go wrong where the four libraries meet."""
 
+from typing import Any
+
 
 class TreadleError(Exception):
     """The base of this package's errors."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # In another process it says the same: an exception's own way is to make one of its message.
+        return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
 class MissingExtra(TreadleError):
@@ -19,7 +25,7 @@ class WrongArgument(TreadleError, TypeError):
 
 
 class ReservedName(TreadleError, ValueError):
-    """A validation loader has a name under which its results cannot be logged."""
+    """A metric or a validation loader has a name under which its results cannot be logged."""
 
 
 class WrongCheckpoint(TreadleError):

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from treadle.moments import Trigger, length_of, training
+from treadle.moments import Trigger, training
+from treadle.planning import length_of
 from treadle.progress import Narrator
 from treadle_loop import Engine, EpochResult
 from treadle_tracking import Run
@@ -14,13 +15,13 @@ from treadle_units import Limit, Outcome
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FitResult:
-    """What a training came to.
+    """The result of a training.
 
     Attributes:
-        outcome: Why it ended, and the counts by then.
-        trained: The last pass over the training data, whole or cut short by the end; None where there was nothing
-            left to do.
-        validated: The last results by validation loader; empty likewise.
+        outcome: Why it ended, and the counts at its end.
+        trained: The last pass over the training data, whole or cut short by the end; None if there was nothing left
+            to do.
+        validated: The last results by validation loader; empty in the same case.
     """
 
     outcome: Outcome
@@ -54,27 +55,27 @@ def fit(
     batches_per_epoch: int | None = None,
     progress: bool = False,
 ) -> FitResult:
-    """Run `training` to its end; see there for the arguments, what is logged, and the errors.
+    """Run `training` to its end; it describes the arguments in full, what is logged, and the errors.
 
     Args:
         engine: What trains.
         loader: Yields batches.
         validation: Loaders by name.
         until: When to stop.
-        validate: How often to validate, and at the end.
-        log: How often to log, and at the end.
-        checkpoint: How often to save, and at the end; the next call goes on from there.
+        validate: How often to validate, besides at the end.
+        log: How often to log, besides at the end.
+        checkpoint: How often to save, besides at the end; the next call resumes from there.
         best: A metric of the validation and its direction, as in `"val/loss:min"`.
-        keep: How many checkpoints stay beside the best.
-        patience: How long to go on without a better validation.
-        run: Where it is recorded; it is not closed here. Its directory has the checkpoints.
+        keep: How many checkpoints to keep besides the best.
+        patience: How long to train without a better validation.
+        run: Where it is recorded; it is not closed here. Checkpoints go into its directory.
         directory: Where checkpoints go without a run.
         batches_per_epoch: How many batches a pass has, if the loader does not say.
-        progress: Print a line for each pass, and show a bar where stderr is a terminal. The bar reads nothing from
-            the device.
+        progress: Print a line for each pass, and show a bar if stderr is a terminal. The bar reads nothing from the
+            device.
 
     Raises:
-        MissingExtra: `progress` is asked for and rich is not installed.
+        MissingExtra: `progress` is set and rich is not installed.
     """
     if batches_per_epoch is None:
         batches_per_epoch = length_of(loader)

@@ -1,10 +1,11 @@
-"""A script in one line: its config from the command line, and a run of its own that a second start goes on with."""
+"""A script in one line: its config from the command line, and a run of its own that a second start resumes."""
 
 import inspect
 import shlex
 import sys
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from traceback import walk_tb
 from typing import Any, Literal, TypeVar
@@ -30,7 +31,6 @@ R = TypeVar("R")
 
 _PREFIX = "--run."
 
-
 _HELP = {
     "target": "where it is recorded: tensorboard:DIR, mlflow:URI, or both",
     "experiment": "what it belongs to; else the script's name",
@@ -47,7 +47,7 @@ def _described(name: str, default: Any) -> Any:
 
 @frozen
 class RunOptions:
-    """Where a script's run is recorded, and which one it goes on with."""
+    """Where a script's run is recorded, and which run it resumes."""
 
     target: tuple[str, ...] = _described("target", ("tensorboard:runs",))
     experiment: str | None = _described("experiment", None)
@@ -74,7 +74,7 @@ def launch(
     command: Sequence[str] | None = None,
     **options: Any,
 ) -> R:
-    """Call `main` with the config that the command line says, and with a run that has it.
+    """Call `main` with the config given on the command line, and with a run that records it.
 
     ```python
     def main(config: Config, run: Run) -> None: ...
@@ -84,32 +84,32 @@ def launch(
         launch(main)  # python train.py --optim.lr 3e-3 --run.target mlflow:sqlite:///mlflow.db
     ```
 
-    The command line is that of `run_cli`, with `--run.…` for the run: `RunOptions`. Started again with the same config,
-    the script goes on with its run, as long as that has not finished: `fit(…, checkpoint=…, run=run)` finds its place.
-    Under a launcher such as torchrun, every process is given the config, and the first one the run that records.
+    The command line is that of `run_cli`, with `--run.…` for the run: see `RunOptions`. Started again with the same
+    config, the script resumes its run unless that has finished: `fit(…, checkpoint=…, run=run)` finds its place.
+    Under a launcher such as torchrun, every process gets the config, and only the first gets the run that records.
 
-    The run has the config as parameters; as artifacts in `launch/`, where each value came from and the environment; and
-    as tags, the revision of the code and the command that goes on with it.
+    The run has the config as its parameters; where each value came from, and the environment, as artifacts in
+    `launch/`; and the revision of the code and the command that resumes the run as tags.
 
     Args:
         main: Takes a config, whose class is read from the annotation, and the run.
         layers: As for `run_cli`.
-        target: Where runs are recorded unless `--run.target` says so.
-        experiment: What they belong to unless `--run.experiment` says so; by default the script's name.
+        target: Where runs are recorded unless `--run.target` says otherwise.
+        experiment: What they belong to unless `--run.experiment` says otherwise; by default the script's name.
         argv: The arguments without the program's name; `sys.argv[1:]` by default.
         prog: What the program is called; `sys.argv[0]` by default.
-        command: The words that start it, before its arguments; by default those that have started this program. They
-            are said of the run, and when it is stopped, so that it can be gone on with.
+        command: The words that start it, before its arguments; by default those that started this program. They are
+            recorded with the run, and printed when it is stopped, for resuming it.
         options: `env`, `precedence` and `codecs` as for `run_cli`.
 
     Returns:
         What `main` returns.
 
     Raises:
-        WrongArgument: `main` does not take a config and a run, or its config has a field of the name `run`.
-        SystemExit: With code 2 where the command line is wrong; 1 where the run cannot be recorded or gone on with, or
-            something cannot be trained, with its message and the line of `main`'s file that it came from; 130 after Ctrl-C
-            and 143 after SIGTERM, with the command that goes on. What else `main` raises is not touched.
+        WrongArgument: `main` does not take a config and a run, or its config has a field named `run`.
+        SystemExit: With code 2 if the command line is wrong; 1 if the run cannot be recorded or resumed, or something
+            cannot be trained, with its message and the line of `main`'s file that it came from; 130 after Ctrl-C and
+            143 after SIGTERM, with the command that resumes the run. Whatever else `main` raises is left alone.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     program = prog or Path(sys.argv[0]).name
@@ -165,6 +165,7 @@ def _launched(
         again = _again(begin, words, run)
         with run:
             _describe(run, resolution, again)
+            _announce(run, program)
             return main(resolution.config, run)
     except (KeyboardInterrupt, Terminated) as stop:
         if run is not None and run.recording:
@@ -198,6 +199,16 @@ def _describe(run: Run, resolution: Resolution[Any], again: str) -> None:
     run.json("launch/environment", environment())
 
 
+def _announce(run: Run, program: str) -> None:
+    """Say where a new run is, if somebody sees it: in a pipe or a file, a script that goes well says nothing."""
+    if not run.recording or run.resumed or sys.stderr is None:  # of one that goes on it was said
+        return
+    with suppress(OSError, ValueError):  # whoever has closed stderr does not want to know
+        if sys.stderr.isatty():
+            show = shlex.join(["treadle", "runs", "show", str(run.root), run.uid[:8]])
+            _complain(program, f"the run is in {run.directory}; to look at it: {show}")
+
+
 def _started_as() -> list[str]:
     """The words of the command line before its arguments: Python's options, and a script or `-m` and a module."""
     count = len(sys.argv) - 1
@@ -207,10 +218,9 @@ def _started_as() -> list[str]:
 
 
 def _again(begin: Sequence[str], words: Sequence[str], run: Run) -> str:
-    """The command that goes on with the run, whatever was started beside it."""
-    plain = _without(words, ("uid", "resume"))
+    """The command that resumes the run, whatever was started beside it."""
     own = [f"{_PREFIX}uid", run.uid, f"{_PREFIX}resume", "must"]
-    return shlex.join([*begin, *plain, *own])
+    return shlex.join([*begin, *_without(words, ("uid", "resume")), *own])
 
 
 def _divided(words: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -12,7 +12,8 @@ from treadle.arguments import check_arguments, check_saving, check_validated
 from treadle.best import Best
 from treadle.checkpoints import Checkpoints, folder_of
 from treadle.clocks import AgreedClock, is_timed
-from treadle.errors import TrainingLeft, WrongArgument
+from treadle.errors import ReservedName, TrainingLeft, WrongArgument
+from treadle.planning import length_of
 from treadle.rates import current_rates, named_rates
 from treadle.reporting import ReportingRun
 from treadle_loop import Engine, EpochResult, Stop, Totals, Update, stop_on_signals
@@ -24,16 +25,16 @@ Trigger = At | Every | Limit | str
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moment:
-    """What is known when an optimizer step is done, and what was due then has been done.
+    """What is known once an optimizer step, and whatever was due at it, is done.
 
     Attributes:
         update: The step: its loss, on the device, and its counts.
-        schedule: Counts of the whole training in `.progress`; `.stop(reason)` makes this the last moment, and what is
-            due at the end is done before the loop ends.
-        due: Which of `"validate"`, `"log"` and `"checkpoint"` are due here. A checkpoint is saved once the body is over.
-        trained: The pass that this step ends, or what there was of it where the training ends here; else None. Of a
-            pass that a resumed program goes on with, what it has trained itself.
-        validated: The results by loader, where validation was due; else empty.
+        schedule: Its `.progress` has the counts of the whole training; `.stop(reason)` makes this the last moment, and
+            what is due at the end is done before the loop ends.
+        due: Which of `"validate"`, `"log"` and `"checkpoint"` are due here. A checkpoint is saved after the body.
+        trained: The pass that this step ends, or its part so far if the training ends here; else None. When a program
+            resumes a pass, only the part that it has trained itself.
+        validated: The results by loader, if validation was due; else empty.
         improved: Whether this validation is the best so far.
         checkpoints: Where `save` saves.
     """
@@ -47,10 +48,10 @@ class Moment:
     checkpoints: Checkpoints = field(repr=False)
 
     def save(self) -> None:
-        """Save a checkpoint now, as where the body is about to leave the loop; what it records later is not in it.
+        """Save a checkpoint now, for instance before the body leaves the loop; what it records later is not in it.
 
         Raises:
-            WrongArgument: There is no place for checkpoints.
+            WrongArgument: There is nowhere to save checkpoints.
             CheckpointNotWritten: The system refused; the older ones are untouched.
         """
         self.checkpoints.save()
@@ -62,12 +63,12 @@ class Moment:
 
 
 class Training:
-    """A training under way: its moments, one after the other.
+    """A training in progress: its moments, one after the other.
 
-    A loop that is left, by `break` or an exception, has ended it: signals mean again what they meant before.
+    Leaving the loop, by `break` or an exception, ends it: signals mean again what they meant before.
 
     Attributes:
-        schedule: Its counts and, once it is over, why it has ended.
+        schedule: Its counts and, once it is over, why it ended.
     """
 
     def __init__(self, schedule: Schedule, moments: Generator[Moment]) -> None:
@@ -78,7 +79,7 @@ class Training:
         # A generator of the loop's own: it is closed where the loop is left, also if somebody holds the training.
         if getgeneratorstate(self._moments) == GEN_CLOSED and self.schedule.outcome is None:
             raise TrainingLeft(
-                f"the training was left at {self.schedule.progress}, and cannot be gone on with; call `training` again, "
+                f"the training was left at {self.schedule.progress}, and cannot be resumed; call `training` again, "
                 "which goes on from its newest checkpoint"
             )
         yield from self._moments
@@ -87,7 +88,7 @@ class Training:
         return next(self._moments)
 
     def close(self) -> None:
-        """End it before its end, as leaving a loop does; nothing is saved. For who calls `next`."""
+        """End it early, as leaving the loop does, without saving. For callers of `next`."""
         self._moments.close()
 
 
@@ -107,54 +108,55 @@ def training(
     directory: str | Path | None = None,
     batches_per_epoch: int | None = None,
 ) -> Training:
-    """Train until a limit is reached, and yield after each optimizer step, yours to act in and to break out of.
+    """Train until a limit is reached, yielding after each optimizer step: yours to act in, and to break out of.
 
     At each step, in this order: validate, see whether that is the best, log, yield, save a checkpoint.
     The run gets `train/loss`, the engine's metrics as `train/…`, `train/grad_norm` where it is measured, and `lr`,
     as they were for the step at which logging was due; and for each validation loader `<name>/loss` and its metrics.
-    Their step is the number of optimizer steps of this training so far. Of several parameter groups, `lr` is that of
-    the first, and another one's is beside it where it differs, as `lr/<its name, or number>`.
+    Their step is the number of optimizer steps of this training so far. With several parameter groups, `lr` is that of
+    the first; another group's is recorded beside it where it differs, as `lr/<its name, or number>`.
 
-    It begins where the newest checkpoint of its run or directory is, if there is one, and goes on exactly: the weights,
+    It resumes from the newest checkpoint of its run or directory, if there is one, and does so exactly: the weights,
     the counts, the random numbers and the run's log are as if nothing had happened in between. A moment that is left by
-    `break` or an exception is not saved. Without a checkpoint it counts from 0, whatever the run has already.
+    `break` or an exception is not saved. Without a checkpoint it counts from 0, whatever the run already holds.
 
-    SIGTERM, SIGUSR1 and the first Ctrl-C end it after the step that they come in, and a validation under way: that is
-    saved, and then `Terminated` is raised, or `KeyboardInterrupt`. A second Ctrl-C is raised at once.
+    SIGTERM, SIGUSR1 and the first Ctrl-C end it after the current step, and after any validation in progress: that is
+    saved, and then `Terminated` or `KeyboardInterrupt` is raised. A second Ctrl-C is raised at once.
 
-    On several ranks all call it alike; times are those of the first one.
+    On several ranks, all of them call it in the same way; times are those of the first.
 
     Args:
         engine: What trains.
         loader: Yields batches; it is passed over as often as needed.
         validation: Loaders by name.
-        until: When to stop: reached, and never overshot by more than one optimizer step.
-        validate: How often to validate, and at the end: a length, or a time. A trigger of your own is taken as it is.
-        log: How often to log, and at the end, likewise. Logging waits for the device.
-        checkpoint: How often to save, and at the end, likewise.
+        until: When to stop. The limit is never overshot by more than one optimizer step.
+        validate: How often to validate, besides at the end: a length, or a time. A trigger of your own is used as it is.
+        log: How often to log, besides at the end, likewise. Logging waits for the device.
+        checkpoint: How often to save, besides at the end, likewise.
         best: A metric of the validation and its direction, as in `"val/loss:min"`. The checkpoint of the best
-            validation is `best.pt`. NaN is never the best, and of equals the first is.
-        keep: How many checkpoints stay beside the best; None keeps all.
-        patience: How long to go on without a better validation, counted from the best one, or else the first.
-        run: Where it is recorded; nowhere if None. It is not closed here. Its directory has the checkpoints.
+            validation is `best.pt`. NaN is never the best; of equal values, the first is.
+        keep: How many checkpoints to keep besides the best; None keeps all.
+        patience: How long to train without a better validation, counted from the best one, or else the first.
+        run: Where it is recorded; nowhere if None. It is not closed here. Checkpoints go into its directory.
         directory: Where checkpoints go without a run.
         batches_per_epoch: How many batches a pass has, for lengths such as half an epoch on a loader that does not
             say.
 
     Returns:
-        A `Moment` for each optimizer step, one at a time; none where the training that is continued has ended.
+        A `Moment` for each optimizer step, one at a time; none if the training to resume has already ended.
 
     Raises:
-        WrongArgument: One of them is something else, such as a loader for loaders by name, or a run that is closed. With
-            a `best` that the first validation does not have, that step is saved before.
-        ReservedName: A validation loader is called `train`, or has no name.
-        EmptyValidation: A validation loader has nothing, or nothing any more.
-        WrongCheckpoint: What is to be continued is no training.
-        TrainingLeft: It is iterated over again after a loop was left.
+        WrongArgument: An argument is not what it should be, such as a loader in place of loaders by name, or a run that
+            is closed. If the first validation does not have the metric `best`, that step is saved first.
+        ReservedName: A validation loader is called `train`, or has no name; or the engine clips, and the step returns a
+            metric `grad_norm`.
+        EmptyValidation: A validation loader yields nothing, or no longer does.
+        WrongCheckpoint: The checkpoint to resume from is not one of a training.
+        TrainingLeft: It is iterated over again after its loop was left.
         UnitsError: A length cannot be read, or the data ends before the limit; see `Schedule`.
         LoopError: A step cannot be trained on, or a checkpoint is damaged or of another engine; see `Engine`.
-        TrackingError: The checkpoint is another run's.
-        Terminated: SIGTERM or SIGUSR1 has arrived. Left alone, it ends the program with exit code 143.
+        TrackingError: The checkpoint belongs to another run.
+        Terminated: SIGTERM or SIGUSR1 arrived. If not caught, it ends the program with exit code 143.
     """
     check_arguments(engine, loader, validation, run)
     if batches_per_epoch is None:
@@ -244,6 +246,7 @@ def _moments(
             update: Update | None = None
             rates = current_rates(engine.optimizer)
             for update in engine.updates(loader, stop=stop):
+                _check_names(update)
                 if clock is not None:
                     clock.meet()
                 due = schedule.advance(**update.counts)
@@ -273,16 +276,16 @@ def _moments(
             schedule.end_epoch()
 
 
+def _check_names(update: Update) -> None:
+    if update.grad_norm is not None and "grad_norm" in update.outcomes[0].metrics:
+        raise ReservedName(
+            "the step gives a metric 'grad_norm', and train/grad_norm is what the norm of all gradients is logged as, "
+            "since the engine clips; give the metric another name"
+        )
+
+
 def _stopped(stop: Stop, *said: str) -> KeyboardInterrupt | Terminated:
     return KeyboardInterrupt(*said) if stop.signal == signal.SIGINT else Terminated()
-
-
-def length_of(loader: Iterable[Any]) -> int | None:
-    """How many batches a pass has, where the loader says so and there are any."""
-    try:
-        return len(loader) or None  # type: ignore[arg-type]
-    except (TypeError, NotImplementedError):
-        return None
 
 
 def _also_at_end(trigger: Trigger | None) -> At | Every | None:

@@ -1,19 +1,26 @@
-"""How many optimizer steps a training will have made at its end, for whoever must know it beforehand."""
+"""How many optimizer steps a training will have made at its end, for those who must know it in advance."""
 
 from collections.abc import Iterable, Mapping
 from math import ceil
 from typing import Any
 
 from treadle.errors import TreadleError
-from treadle.moments import length_of
 from treadle_loop import Engine
 from treadle_units import Geometry, Length, Limit, Seconds, parse
 
-__all__ = ["UnknownTotal", "total_steps"]
+__all__ = ["UnknownTotal", "length_of", "total_steps"]
 
 
 class UnknownTotal(TreadleError, ValueError):
-    """Nobody can say beforehand after how many optimizer steps a limit is reached."""
+    """It cannot be known in advance how many optimizer steps it takes to reach a limit."""
+
+
+def length_of(loader: Iterable[Any]) -> int | None:
+    """How many batches a pass has, if the loader says so and there are any."""
+    try:
+        return len(loader) or None  # type: ignore[arg-type]
+    except (TypeError, NotImplementedError):
+        return None
 
 
 def total_steps(
@@ -23,29 +30,29 @@ def total_steps(
     *,
     per_record: Mapping[str, int] | None = None,
 ) -> int:
-    """The optimizer steps after which a training of this engine on this loader reaches a limit.
+    """How many optimizer steps a training of this engine on this loader takes to reach a limit.
 
     ```python
     total = total_steps("10 epochs", loader, engine)
     engine.scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(engine.optimizer, total)
     ```
 
-    It is exact: the steps that `training` makes from the beginning, with the engine's windows of accumulation and the
-    short batch and the short window at the end of a pass, over all ranks. A warmup is a length too. Steps that fp16
-    skips are not in it, since nobody knows of them beforehand.
+    It is exact: the steps that `training` makes from the beginning, with the engine's accumulation windows and the
+    short batch and the short window at the end of a pass, over all ranks. It works for the length of a warmup, too.
+    Steps that fp16 skips are not considered, since they cannot be known in advance.
 
     Args:
-        until: A length, or the first of several. In steps, it is that number whatever the loader is.
-        loader: What will be passed over. Epochs and batches need its `len`; records its batch size and how many
-            records there are, as a `TensorLoader`, a `DataLoader`, or anything with `batch_size` and `data_records` says.
+        until: A length, or several, the first of which ends it. In steps, it is that number whatever the loader is.
+        loader: What will be passed over. Epochs and batches need its `len`; records need its batch size and its number
+            of records, which a `TensorLoader`, a `DataLoader`, or anything with `batch_size` and `data_records` has.
         engine: What will train: its `accumulate` and ranks.
-        per_record: How many of each further counter a record brings, where that is always as many, as in
+        per_record: How many of each further counter a record brings, where that number is fixed, as in
             `{"tokens": 256}`.
 
     Raises:
         UnknownTotal: The limit is a time, or in a counter that is not in `per_record`, or the loader does not say what
-            it takes.
-        UnitsError: A text is no limit.
+            is needed.
+        UnitsError: A text is not a limit.
     """
     limit = parse(until) if isinstance(until, str) else until
     return min(_steps(goal, loader, engine, per_record or {}) for goal in limit.alternatives)
@@ -86,7 +93,7 @@ def _steps(
 
 
 def _geometry(loader: Any, engine: Engine) -> Geometry | None:
-    """The sizes of a loader in records, where it says them."""
+    """The sizes of a loader in records, if it says them."""
     ranks = engine.runtime.world_size
     sampler = getattr(loader, "sampler", None)
     records = next(

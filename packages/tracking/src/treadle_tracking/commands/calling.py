@@ -74,7 +74,7 @@ def seconds(text: str) -> float:
 def count(text: str) -> int:
     """A number of things, from 0."""
     if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 0 or more")
     return int(text)
 
 

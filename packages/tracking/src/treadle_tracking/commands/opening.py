@@ -41,12 +41,12 @@ def add_target(parser: argparse.ArgumentParser) -> None:
 
 
 def add_infer_types(parser: argparse.ArgumentParser) -> None:
-    """Let be asked for the types of parameters that are texts alone at their place."""
+    """Offer to read the types of parameters that a place keeps only as text."""
     parser.add_argument(
         "--infer-types",
         action="store_true",
-        help="read parameters that are there as texts alone, as MLflow has those of runs of others, as the numbers and "
-        "the like that they are the texts of",
+        help="read numbers, True, False and None from parameters that are kept only as text, as MLflow keeps those of "
+        "runs that other programs have written",
     )
 
 

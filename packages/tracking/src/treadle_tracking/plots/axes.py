@@ -35,6 +35,7 @@ Bounds: TypeAlias = tuple[float | None, float | None]
 MOST_METRICS = 3  # of those that nobody has named
 _SINGULAR = {"params": "parameter", "metrics": "metric"}
 _HELD_OUT = {"val", "valid", "validation", "eval", "dev", "test"}
+_RATES = {"lr", "learning_rate"}  # the curve of a parameter, and no result
 
 
 @frozen(kw_only=True)
@@ -186,7 +187,9 @@ def ranked_metrics(cells: Mapping[str, Sequence[Cell]]) -> list[str]:
         return not name.startswith("best/"), not held_out, missing
 
     varying = _varying(cells)
-    return sorted((name for name in varying if f"best/{name}" not in varying), key=rank)
+    names = [name for name in varying if f"best/{name}" not in varying]
+    results = [name for name in names if _RATES.isdisjoint(name.split("/"))]
+    return sorted(results or names, key=rank)
 
 
 def _axis(table: Table, key: tuple[Kind, str], scale: object, bounds: object) -> Axis:

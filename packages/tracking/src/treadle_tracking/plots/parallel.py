@@ -41,7 +41,8 @@ def parallel_coordinates(
             by name.
         metrics: The metrics to the right of them. By default the first three of those that are not the same in all runs:
             `best/…` first, which stands for what it is the best of, then those of held-out data (`val`, `test` and so on),
-            then those that most runs have.
+            then those that most runs have. A learning rate (`lr`, `lr/head`, `learning_rate`) is none of them where there
+            is another.
         color: Whose values color the lines. By default the first metric's; without one, the first parameter's.
         scales: `"linear"`, `"log"` or `"quantile"` by name, as the page has them at first. By default `"log"` for positive
             values that span two powers of ten, where half of them would be in the lowest tenth of a linear axis; else

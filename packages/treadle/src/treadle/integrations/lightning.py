@@ -12,16 +12,11 @@ from inspect import signature
 from typing import Any
 from uuid import uuid4
 
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 
 from treadle.errors import MissingExtra, WrongArgument
-from treadle_loop import Mean, Step
-from treadle_loop.loss import Outcome, read_outcome
-from treadle_loop.means import wide_on
-from treadle_loop.records import count_records
-from treadle_loop.settings import check_parts
-from treadle_loop.trainable import check_trainable
+from treadle_loop import Step, call_step, check_step
 from treadle_tracking import Run, RunStatus, Terminated, start_run
 
 __all__ = ["RunLogger", "StepModule"]
@@ -89,7 +84,7 @@ class StepModule(_LightningModule):  # type: ignore[misc]  # a checker may be wi
         optimizer: Callable[[Iterator[nn.Parameter]], Any],
     ) -> None:
         super().__init__()
-        check_parts(model, step, None)
+        check_step(model, step)
         if isinstance(optimizer, Optimizer) or not callable(optimizer):
             raise WrongArgument(
                 f"the optimizer is of type {type(optimizer).__name__}, and what makes one of the model's parameters was "
@@ -113,15 +108,11 @@ class StepModule(_LightningModule):  # type: ignore[misc]  # a checker may be wi
         Raises:
             LoopError: It is a loss that cannot train, as `Engine.update` would say.
         """
-        loss, outcome = self._computed(batch)
-        loss = check_trainable(loss)
-        for name, mean in _means(outcome).items():
+        result = call_step(self.model, self.step, batch)
+        loss = result.training_loss()
+        for name, mean in result.means.items():
             self.log(f"train/{name}", mean.value)
-        if isinstance(outcome.weight, Tensor):
-            loss = loss * (outcome.weight > 0).to(loss)
-        elif not outcome.weight:
-            return None
-        return {"loss": loss, "records": outcome.records}
+        return None if loss is None else {"loss": loss, "records": result.records}
 
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:  # noqa: ARG002  # as called
         """Log the means over the validation as `val/…`."""
@@ -132,18 +123,9 @@ class StepModule(_LightningModule):  # type: ignore[misc]  # a checker may be wi
         self._evaluate("test", batch)
 
     def _evaluate(self, prefix: str, batch: Any) -> None:
-        for name, mean in _means(self._computed(batch)[1]).items():
-            weight = wide_on(mean.weight, self.device)
-            # A mean over nothing is nan, and nan * 0 would be nan again.
-            value = wide_on(mean.value, self.device).masked_fill(weight == 0, 0)
-            self.log(f"{prefix}/{name}", value, batch_size=weight, sync_dist=True)
-
-    def _computed(self, batch: Any) -> tuple[Tensor | float, Outcome]:
-        return read_outcome(self.step(self.model, batch), batch, count_records)
-
-
-def _means(outcome: Outcome) -> dict[str, Mean]:
-    return {"loss": Mean(outcome.value, outcome.weight), **outcome.metrics}
+        result = call_step(self.model, self.step, batch)
+        for name, mean in result.means_on(self.device).items():
+            self.log(f"{prefix}/{name}", mean.value, batch_size=mean.weight, sync_dist=True)
 
 
 class RunLogger(_Logger):  # type: ignore[misc]  # as above
@@ -210,28 +192,32 @@ class RunLogger(_Logger):  # type: ignore[misc]  # as above
         self._repeats = False
         return run
 
+    def _where(self) -> Run:
+        """The run, though it is over: a program that asks where it is, or was, does not go on with it."""
+        return self.experiment if self._run is None else self._run
+
     @property
     def name(self) -> str:
         """The name of the experiment's directory."""
-        run = self.experiment
+        run = self._where()
         return run.directory.parent.name if run.recording else run.experiment
 
     @property
     def version(self) -> str:
         """The name of the run's directory."""
-        run = self.experiment
+        run = self._where()
         return run.directory.name if run.recording else run.name
 
     @property
     def save_dir(self) -> str | None:
         """The directory of all runs; None where nothing is recorded."""
-        run = self.experiment
+        run = self._where()
         return str(run.root) if run.recording else None
 
     @property
     def log_dir(self) -> str | None:
         """The run's directory; None where nothing is recorded."""
-        run = self.experiment
+        run = self._where()
         return str(run.directory) if run.recording else None
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:

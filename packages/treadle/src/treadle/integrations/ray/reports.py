@@ -12,7 +12,6 @@ from treadle.integrations.ray.searches import described
 from treadle.integrations.ray.trials import is_in_trial
 from treadle.reporting import Row, counts_of, numbers
 from treadle_tracking import Run
-from treadle_tracking.atomic import write_file
 from treadle_units import Progress
 
 __all__ = ["Reports", "report"]
@@ -63,7 +62,9 @@ class Reports:
         self.count += 1
         if self._file is not None:
             with suppress(OSError):  # a full disk is said of by the run, and costs no trial
-                write_file(self._file, json.dumps(row).encode())
+                part = self._file.with_suffix(".part")  # a killed trial leaves a whole one behind
+                part.write_text(json.dumps(row))
+                part.replace(self._file)
         self.end()  # of a training before this one
         if is_last:
             self._waiting = row

@@ -8,7 +8,7 @@ from treadle.errors import NotReported, WrongArgument
 from treadle.reporting import COUNTS
 from treadle_config import layer, resolve
 
-__all__ = ["LAYER", "check_resources", "check_search", "described", "space"]
+__all__ = ["LAYER", "check_cloning", "check_resources", "check_search", "described", "space"]
 
 LAYER = "sweep"  # where a trial's values come from, in the provenance of its config
 
@@ -42,7 +42,7 @@ def check_search(tune_config: Any, run_config: Any, reports: Sequence[str]) -> N
 
 
 def _looked_at(tune_config: Any, run_config: Any) -> Iterator[tuple[str, str]]:
-    scheduler = getattr(tune_config, "scheduler", None)
+    scheduler = _deciding(tune_config)
     search_alg = getattr(tune_config, "search_alg", None)
     stop = getattr(run_config, "stop", None)
     places: list[tuple[str, Any]] = [
@@ -57,6 +57,34 @@ def _looked_at(tune_config: Any, run_config: Any) -> Iterator[tuple[str, str]]:
     for what, name in places:
         if isinstance(name, str):
             yield what, name
+
+
+def check_cloning(tune_config: Any) -> None:
+    """See whether the scheduler clones trials, for which it needs checkpoints that a `main` does not give to Ray.
+
+    Ray itself says at its level of information that there is none to copy, and lets all trials run to their ends.
+
+    Args:
+        tune_config: A `ray.tune.TuneConfig`, or None.
+
+    Raises:
+        WrongArgument: It does.
+    """
+    from ray.tune.schedulers import PopulationBasedTraining, PopulationBasedTrainingReplay
+
+    scheduler = _deciding(tune_config)
+    if isinstance(scheduler, PopulationBasedTraining | PopulationBasedTrainingReplay):
+        raise WrongArgument(
+            f"the scheduler is a {type(scheduler).__name__}, which clones trials by Ray's checkpoints, and a main saves "
+            "into its run's directory instead; write a function for ray.tune.Tuner that calls sweep.trial, and give its "
+            "checkpoints to report(…, checkpoint=…)"
+        )
+
+
+def _deciding(tune_config: Any) -> Any:
+    """The scheduler, without the one that gives its trials more resources."""
+    scheduler = getattr(tune_config, "scheduler", None)
+    return getattr(scheduler, "_base_scheduler", scheduler)
 
 
 def check_resources(resources: Mapping[str, float]) -> None:
@@ -114,10 +142,10 @@ def _samples(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def _most_choices(value: Any) -> int:
     choices = _choices(value)
     if choices is not None:
-        return len(choices)
+        return len(choices) * max(map(_most_choices, choices), default=1)
     if isinstance(value, Mapping):
-        return max(map(_most_choices, value.values()), default=0)
-    return 0
+        return max(map(_most_choices, value.values()), default=1)
+    return 1
 
 
 def _choices(value: Any) -> Sequence[Any] | None:
@@ -130,7 +158,10 @@ def _choices(value: Any) -> Sequence[Any] | None:
 def _drawn(value: Any, index: int, random: Any) -> Any:
     choices = _choices(value)
     if choices is not None:
-        return choices[index % len(choices)] if choices else _UNKNOWN
+        if not choices:
+            return _UNKNOWN
+        again, at = divmod(index, len(choices))
+        return _drawn(choices[at], again, random)  # what is chosen may have domains in it
     if isinstance(value, Mapping):
         drawn = {name: _drawn(inside, index, random) for name, inside in value.items()}
         return {name: one for name, one in drawn.items() if one is not _UNKNOWN}

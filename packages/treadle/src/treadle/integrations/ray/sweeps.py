@@ -5,14 +5,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager, nullcontext
 from copy import copy
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from treadle.errors import MissingExtra, WrongArgument
 from treadle.integrations.ray.interruptions import Interruption
+from treadle.integrations.ray.notices import say
+from treadle.integrations.ray.parents import MARK, found_again, identity_in_mlflow
 from treadle.integrations.ray.reports import Reports
-from treadle.integrations.ray.searches import LAYER, check_resources, check_search, space
+from treadle.integrations.ray.searches import (
+    LAYER,
+    check_cloning,
+    check_resources,
+    check_search,
+    space,
+)
 from treadle.integrations.ray.trials import (
     CLOSING_SECONDS,
     outlasting_ray,
@@ -23,19 +31,11 @@ from treadle.launching import config_class
 from treadle.reporting import ReportingRun
 from treadle.surroundings import environment, revision
 from treadle_config import Resolution, flatten, layer, resolve
-from treadle_tracking import Run, open_runs, start_run
-from treadle_tracking.doctor.visit import visit
-from treadle_tracking.mirrors.remainder import entries_left
-from treadle_tracking.mirrors.state import load_every
-from treadle_tracking.notices import say
-from treadle_tracking.target import parse_targets
+from treadle_tracking import Run, absolute_targets, mend_runs, start_run
 
 __all__ = ["Sweep"]
 
-_MARK = "is_sweep"  # the tag by which the run of a sweep is known
-# A new database takes MLflow ten seconds, and more on a machine that is busy. A server is there, or is not.
-_DATABASE_SECONDS = 60.0
-_SERVER_SECONDS = 15.0
+_MENDING_SECONDS = 60.0  # for each trial's run and mirror
 
 
 class Sweep:
@@ -76,8 +76,7 @@ class Sweep:
         mirror: Literal["thread", "process"] = "thread",
         mirror_when: Literal["logged", "committed"] = "logged",
     ) -> None:
-        targets = parse_targets(target, directory=directory)
-        self._target = [f"tensorboard:{targets.root}", *targets.mirrors]
+        self._target = absolute_targets(target, directory=directory)
         self._options: dict[str, Any] = {
             "best": best,
             "mirror": mirror,
@@ -88,17 +87,17 @@ class Sweep:
         self._timings = timings
         self._interruption = Interruption()
         self._revision = revision()
-        known = None if name is None else _known(targets.root, experiment, name)
+        known = None if name is None else found_again(self._target[0], experiment, name)
         self.run: Run = start_run(
             self._target,
             experiment=experiment,
             name=name,
             uid=known,
             resume="never" if known is None else "must",
-            tags={_MARK: "true", **self._revision},
+            tags={MARK: "true", **self._revision},
         )
         self.run.json("launch/environment", environment())
-        self._parent = _identity_in_mlflow(self.run)
+        self._parent = identity_in_mlflow(self.run)
 
     def __enter__(self) -> Self:
         self._interruption.listen()
@@ -142,7 +141,8 @@ class Sweep:
         Raises:
             NotReported: The search looks at something that no trial reports.
             ConfigError: The search space does not fit the config.
-            WrongArgument: `main` does not take a config and a run, nothing is reported, or there is no such resource.
+            WrongArgument: `main` does not take a config and a run, nothing is reported, there is no such resource, or the
+                scheduler clones trials.
             MissingExtra: Ray is not installed.
         """
         try:
@@ -151,6 +151,7 @@ class Sweep:
             raise MissingExtra("a sweep", "ray") from None
         metric = getattr(tune_config, "metric", None)
         names = list(dict.fromkeys([*([] if metric is None else [metric]), *reports]))
+        check_cloning(tune_config)
         check_search(tune_config, run_config, names)
         check_resources(resources or {})
         checked = space(config_class(main), values, *layers)
@@ -256,47 +257,11 @@ class Sweep:
         told.end()
 
     def _put_in_order(self) -> None:
-        """End the runs of processes that are gone, and send what mirrors lack."""
-        for record in open_runs(self._target[0]):
-            if record.directory is None or not record.uid.startswith(f"{self.run.uid}/"):
-                continue
-            left = (
-                entries_left(record.directory, sent.position)
-                for sent in load_every(record.directory)
-            )
-            if record.status == "UNFINISHED" or any(left):
-                for outcome in visit(record.directory, fix=True, timeout=_DATABASE_SECONDS):
-                    if outcome.failed is not None:
-                        say(f"{record.directory} {outcome.finding.sentence}: {outcome.failed}")
-
-
-def _known(root: Path, experiment: str, name: str) -> str | None:
-    """The uid of the sweep of this name that was begun last, however it has ended."""
-    if not root.is_dir():
-        return None
-    found = [
-        run
-        for run in open_runs(f"tensorboard:{root}")
-        if (run.experiment, run.name) == (experiment, name) and _MARK in run.tags
-    ]
-    return max(found, key=lambda run: run.started).uid if found else None
-
-
-def _identity_in_mlflow(run: Run) -> str | None:
-    """What MLflow calls a run, as soon as it knows it: there, runs are put below each other by that."""
-    uris = [uri for uri in run.mirrors if uri.startswith("mlflow:")]
-    if not uris:
-        return None
-    is_server = uris[0].startswith("mlflow:http")
-    deadline = monotonic() + (_SERVER_SECONDS if is_server else _DATABASE_SECONDS)
-    while len(uris) == 1 and monotonic() < deadline:
-        for sent in load_every(run.directory):
-            if sent.uri == uris[0] and sent.identity is not None:
-                return sent.identity
-        sleep(0.02)
-    why = "has not answered" if len(uris) == 1 else "is not the only one, and calls it otherwise"
-    say(f"{uris[0]} {why}: its pages will show the trials beside the sweep, and not below it")
-    return None
+        """End the trials' runs of processes that are gone, and send what mirrors lack."""
+        for left in mend_runs(
+            self._target[0], uid_prefix=f"{self.run.uid}/", timeout=_MENDING_SECONDS
+        ):
+            say(left)
 
 
 def _describe(run: Run, resolution: Resolution[Any]) -> None:
