@@ -391,7 +391,8 @@ def test_nothing_to_report_is_said_at_once(target):
         sweep.trainable(main, reports=[])
 
     assert (
-        "reports is []; expected the names of what trials are compared by, such as ['val/loss']"
+        "reports is []; expected the names of what trials are compared by, such as ['val/loss'], "
+        "or for a tuner the metric of tune_config"
     ) == str(error.value)
 
 

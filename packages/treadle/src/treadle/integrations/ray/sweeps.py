@@ -184,7 +184,8 @@ class Sweep:
         cls = config_class(main)
         if isinstance(reports, str) or not reports:
             raise WrongArgument(
-                f"reports is {reports!r}; expected the names of what trials are compared by, such as ['val/loss']"
+                f"reports is {reports!r}; expected the names of what trials are compared by, such as ['val/loss'], "
+                "or for a tuner the metric of tune_config"
             )
         home = Path.cwd()
         given = [home / one if isinstance(one, str | os.PathLike) else one for one in layers]
