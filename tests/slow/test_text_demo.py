@@ -75,7 +75,7 @@ def test_the_same_command_again_goes_on(tmp_path: Path) -> None:
 
     assert [-9, 143, -9] == [code for code, _ in ends]
     assert ("", True) == (ends[0][1], ends[2][1].endswith(f"/{record.name} goes on\n"))
-    assert "treadle demo text: stopped; the run is KILLED, and goes on with: " in ends[1][1]
+    assert "treadle demo text: stopped; the run is KILLED; to resume it: " in ends[1][1]
     assert "Traceback" not in ends[1][1]
     assert (0, 0, "") == (again.returncode, whole.returncode, whole.stderr)
     assert again.stderr == ends[2][1]

@@ -167,7 +167,7 @@ PLAIN = "keep dicts, lists, tuples, str, bytes, int, float, bool, None and tenso
         (
             {7: {Path("a"): 1}},
             (
-                "a key of state[7] is a pathlib.PosixPath, which could not be read back without "
+                f"a key of state[7] is a {type(Path()).__module__}.PosixPath, which could not be read back without "
                 f"running code; {PLAIN}"
             ),
         ),

@@ -122,7 +122,7 @@ def test_the_same_command_again_goes_on(number: int, code: int) -> None:
         command = shlex.join(
             [sys.executable, "sums.py", "--run.uid", other.uid, "--run.resume", "must"]
         )
-        assert f"sums.py: stopped; the run is KILLED, and goes on with: {command}\n" in ended.stderr
+        assert f"sums.py: stopped; the run is KILLED; to resume it: {command}\n" in ended.stderr
         assert "Traceback" not in ended.stderr
 
 

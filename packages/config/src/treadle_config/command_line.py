@@ -39,7 +39,7 @@ def run_cli(
     precedence: Precedence = "code_over_file",
     codecs: Codecs | None = None,
 ) -> R:
-    """Call a function with the config that the command line says.
+    """Call a function with the config given on the command line.
 
     ```python
     def main(config: Config) -> None: ...
@@ -49,17 +49,17 @@ def run_cli(
         run_cli(main)  # python train.py --data.batch-size 64 --config train.yaml --help
     ```
 
-    `--help` prints every setting, with the fields of the subtypes that are chosen, `--help all`
-    with those of all; `--print-config` prints the config as JSON, `=source` what of it was given,
-    `=provenance` where it came from, `=argv` a command line that gives it by itself, and
-    `=schema` every path there is. All of them stop with exit code 0. What was given wrongly is printed to
-    stderr, all of it, without a traceback, and stops with exit code 2 before `main` is called.
-    Where stdout cannot be written, that is said on stderr, and the exit code is 1; where nobody
-    reads it any more, it is 141, and nothing is said. What `main` raises is not touched.
+    `--help` prints every setting, with the fields of the chosen subtypes, `--help all` with those
+    of all; `--print-config` prints the config as JSON, `=source` what of it was given,
+    `=provenance` where it came from, `=argv` a command line that gives it by itself, and `=schema`
+    every path there is. All of these stop with exit code 0. Every mistake in what was given is
+    printed to stderr, without a traceback, and the program stops with exit code 2 before `main` is
+    called. If stdout cannot be written, stderr says so, and the exit code is 1; if nobody reads it
+    any more, the exit code is 141, and nothing is said. What `main` raises is left alone.
 
     Args:
-        main: Takes one config; its class is read from the annotation. Where that is `Resolution[Config]`, it gets the
-            resolution, which says where every value came from.
+        main: Takes one config; its class is read from the annotation. If that is
+            `Resolution[Config]`, it gets the resolution, which knows where every value came from.
         layers: As for `load`; `--config FILE` adds files after those.
         argv: The arguments without the program's name; `sys.argv[1:]` by default.
         prog: What the program is called; `sys.argv[0]` by default.
@@ -73,7 +73,7 @@ def run_cli(
     Raises:
         SchemaError: The class cannot serve as a schema, or `main` has no annotation, or wants more
             than a config.
-        TypeError: `main` is nothing to call with a config.
+        TypeError: `main` cannot be called with a config.
         SystemExit: As above.
     """
     frame = sys._getframe(1)  # noqa: SLF001  # whose locals an annotation of main may name

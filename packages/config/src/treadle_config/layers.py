@@ -50,18 +50,19 @@ class Layer(Value):
 def layer(
     name: str, values: Mapping[str, Any], *, at: Literal["file", "code"], must_win: bool = False
 ) -> Layer:
-    """Name a layer of one's own, such as a cluster's or a searcher's hyperparameters.
+    """Name a layer of your own, such as a cluster's or a searcher's hyperparameters.
 
     Args:
         name: What provenance and messages call it.
         values: Nested like the schema; a key may also be a dotted path.
         at: The rank it stands just above: after the files, or after the code layers.
-        must_win: Whether it is a problem, naming both sources, that a stronger layer says
+        must_win: Whether it is a problem, naming both sources, if a stronger layer gives
             something else.
 
     Raises:
-        ValueError: `at` is neither, or the name is empty or that of a kind of layer, such as `file`.
-        TypeError: The name is no text, or `must_win` is no bool.
+        ValueError: `at` is neither, or the name is empty or that of a kind of layer, such as
+            `file`.
+        TypeError: The name is not a text, or `must_win` is not a bool.
     """
     if not isinstance(name, str):
         raise TypeError(f"layer({name!r}, ...): give a name, then a mapping of values")
@@ -103,11 +104,11 @@ def check_layers(
 ) -> None:
     """Check what a program gave.
 
-    Where the schema has secrets, what is no layer is not shown: it may hold one.
+    If the schema has secrets, what is not a layer is not shown: it may hold one.
 
     Raises:
         TypeError: A layer is neither a path, a mapping, an instance of the class, nor a `layer`,
-            or the prefix is no text.
+            or the prefix is not a text.
         ValueError: The precedence is unknown, the prefix is empty, or two layers have one name.
     """
     if not isinstance(precedence, str) or precedence not in ORDERS:

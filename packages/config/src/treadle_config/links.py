@@ -137,15 +137,14 @@ def linked(cls: Callable[..., T], /, **links: Any) -> T:
     optim: Adam | SGD = linked(Adam, lr=link(lambda bs: 1e-3 * bs / 32, "data.batch_size"))
     ```
 
-    The links hold while `cls` is the class that is chosen, also where others of its fields
-    are given.
+    The links hold while `cls` is the chosen class, even if other fields of it are given.
 
     Args:
         cls: The class to make by default.
         **links: A `link` for each field that follows others.
 
     Raises:
-        TypeError: Something else than a bare `link(fn, path, ...)` was given for a field.
+        TypeError: Something other than a bare `link(fn, path, ...)` was given for a field.
     """
     if not callable(cls):
         raise TypeError(f"linked({cls!r}): give a class, then a link for each field that follows")

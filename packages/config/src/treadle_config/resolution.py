@@ -55,7 +55,7 @@ class Resolution(Generic[C]):
                 entry. An element of a default list comes from where the list does.
 
         Raises:
-            UnknownPath: It names no value; an object as a whole comes from nowhere.
+            UnknownPath: It names no value; an object as a whole has no source.
         """
         if not isinstance(path, str):
             raise TypeError(f"source({path!r}): give a dotted path, such as 'optim.lr'")
@@ -75,11 +75,11 @@ class Resolution(Generic[C]):
         return sources[place]
 
     def explain(self) -> str:
-        """Say the order of the layers, then each value and where it came from.
+        """Give the order of the layers, then each value and where it came from.
 
-        Of a link it says what it reads, and from where; of a value that a weaker layer said as
-        well, which one: `env APP_SEED (over file train.yaml:3)`. Where a layer is a dump that
-        was written under another policy, that is said above.
+        For a link it says what it reads, and from where; for a value that a weaker layer gave as
+        well, which one: `env APP_SEED (over file train.yaml:3)`. If a layer is a dump that was
+        written under another policy, it says so at the top.
         """
         from treadle_config.explanation import explanation
 
@@ -90,26 +90,26 @@ class Resolution(Generic[C]):
     ) -> dict[str, Any]:
         """Write the config as plain values, and as a file if a path is given.
 
-        Given to `load` as a layer it makes an equal config, in which links are live: what they
-        gave follows on when something else is given for what they read.
+        Given to `load` as a layer, it makes an equal config in which links are live: what they
+        computed changes when something else is given for what they read.
 
         Args:
-            values: `"source"`: only what a layer said, so that defaults stay defaults and links
-                are left out; `"resolved"`: every value. What a link in a layer of code gave is
-                written as a value, since no file can hold the link.
+            values: `"source"`: only what a layer gave, so defaults stay defaults and links are left
+                out; `"resolved"`: every value. What a link in a code layer computed is written as a
+                value, since no file can hold the link.
             path: A `.json`, `.yaml` or `.yml` file, replaced in one move if it exists.
 
         Returns:
             Dicts, lists, text, numbers, bools and None. The key `treadle-config` holds the
-            `precedence`; under `linked` the paths of what links gave, each of which is kept as
-            it is if it was changed since; under `whole` those of dicts and lists that are
-            complete, to which reading adds nothing; and under `secret` those of secrets that are
-            left out, and have to be given again since they are not as their defaults.
+            `precedence`; under `linked`, the paths of what links computed, each of which is kept as
+            it is if it was changed since; under `whole`, those of dicts and lists that are
+            complete, to which reading adds nothing; and under `secret`, those of secrets that are
+            left out and must be given again, since they differ from their defaults.
 
         Raises:
             MissingExtra: YAML was asked for and PyYAML is not installed.
-            DumpError: The suffix is none of those, or the folder is not there.
-            OSError: The file cannot be written; what was there before still is.
+            DumpError: The suffix is none of those, or the folder does not exist.
+            OSError: The file cannot be written; what was there before is still there.
         """
         # Imported here, as below: few programs ask for any of these.
         from treadle_config.resolution_dump import resolved_dump, source_dump
@@ -123,14 +123,14 @@ class Resolution(Generic[C]):
         return dumped
 
     def to_argv(self) -> list[str]:
-        """Write the config as arguments that make an equal one, over the defaults alone.
+        """Write the config as arguments that, over the defaults alone, make an equal one.
 
         Secrets are left out, since anyone on a machine may read the arguments of a program; give
-        them beside it, in an environment variable or in code.
+        them separately, in an environment variable or in code.
 
         Raises:
-            SchemaError: A field has the name of a flag of the command line's own.
-            DumpError: The config holds what no argument can say.
+            SchemaError: A field has the name of one of the command line's own flags.
+            DumpError: The config holds something that no argument can express.
         """
         from treadle_config.to_argv import to_argv
 
@@ -140,8 +140,8 @@ class Resolution(Generic[C]):
     def replace(self, values: Mapping[str, Any]) -> "Resolution[C]":
         """Resolve again with one more code layer, above all others.
 
-        Links follow what is replaced, unless something gave them a value; that is what
-        `attrs.evolve` cannot do.
+        Links follow what is replaced, unless they were given a value; `attrs.evolve` cannot do
+        that.
 
         Args:
             values: Nested like the schema; a key may also be a dotted path, and a value a link.

@@ -34,21 +34,21 @@ def load(
 
     Args:
         schema: An attrs class or a dataclass.
-        layers: A path is a file layer (`.json`, `.toml`, `.yaml`, `.yml`), a mapping a code layer, and
-            `layer(...)` one of your own; an instance of the schema is a code layer that says
+        layers: A path is a file layer (`.json`, `.toml`, `.yaml`, `.yml`), a mapping a code layer,
+            and `layer(...)` one of your own; an instance of the schema is a code layer that gives
             every field. Of one kind, the later one wins.
-        argv: Arguments to read; `sys.argv` is never touched. `--config FILE` among them, at
-            whatever position, adds a file layer.
+        argv: Arguments to read; `sys.argv` is never touched. `--config FILE` among them, at any
+            position, adds a file layer.
         env: A prefix; every environment variable that begins with it is read.
         precedence: `"code_over_file"`: default < file < env < code < cli;
             `"file_over_code"`: default < code < file < env < cli.
         codecs: How types that are not built in are read.
 
     Raises:
-        ConfigError: Anything that was given is wrong; all problems at once.
+        ConfigError: Something that was given is wrong; it lists all problems at once.
         SchemaError: The class cannot serve as a schema.
         MissingExtra: A YAML file was given and PyYAML is not installed.
-        TypeError: An argument is of the wrong kind; ValueError where only its value is wrong.
+        TypeError: An argument is of the wrong kind; ValueError if only its value is wrong.
     """
     frame = sys._getframe(1)  # noqa: SLF001  # the line that code layers are attributed to
     build, _ = attempt(
@@ -68,9 +68,9 @@ def resolve(
     precedence: Precedence = "code_over_file",
     codecs: Codecs | None = None,
 ) -> Resolution[C]:
-    """Do as `load` does, and keep where every value came from.
+    """Do what `load` does, and keep where every value came from.
 
-    The arguments and what is raised are those of `load`.
+    It takes the arguments of `load`, and raises the same.
     """
     frame = sys._getframe(1)  # noqa: SLF001  # the line that code layers are attributed to
     build, _ = attempt(

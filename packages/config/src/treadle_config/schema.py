@@ -68,10 +68,11 @@ class Schema:
         """
         origin = typing.get_origin(cls)
         if not is_class(origin or cls):
+            given: object = cls
             way = "give an attrs class or a dataclass"
-            if not isinstance(cls, type):
+            if not isinstance(given, type):
                 way += ", not an instance of one"
-            elif cls.__module__ != "builtins":
+            elif given.__module__ != "builtins":
                 way = "put @frozen of attrs, or @dataclass, above the class"
             raise SchemaError(f"{cls!r} is no schema: {way}")
         found = cls if origin is None else self._types.given(origin, typing.get_args(cls))

@@ -40,14 +40,14 @@ def setting(
 
     Args:
         help: One line for the help page; it goes before the field's docstring.
-        merge: How a stronger layer meets a weaker one. `"append"` (lists only) adds its items
-            to the weaker layer's, the default included. `"replace"` (mappings only) drops
-            the weaker layer's keys. Otherwise a list replaces and a mapping merges.
-        secret: Whether the value, with all that is in it, is shown nowhere: not where a config that
-            was loaded is printed, nor in messages, the help page, `explain`, `diff` and `flatten`,
+        merge: How a stronger layer combines with a weaker one. `"append"` (lists only) adds its
+            items to the weaker layer's, the default included. `"replace"` (mappings only) drops
+            the weaker layer's keys. By default, a list replaces and a mapping merges.
+        secret: Whether the value, with everything in it, is shown nowhere: neither where a loaded
+            config is printed, nor in messages, the help page, `explain`, `diff` and `flatten`,
             where it is `***`; nor in dumps and command lines, which leave it out. What is not
             text, or lists of text, needs `repr=False` on the field as well.
-        tag: What `type:` says to choose the class; only as a decorator, alone.
+        tag: What `type:` gives to choose the class; only as a decorator, alone.
 
     Returns:
         Metadata for `attrs.field` or `dataclasses.field`; with `tag`, a class decorator.
@@ -77,7 +77,7 @@ def setting(
 
 
 class _Metadata(dict[str, Any]):
-    """Metadata of a field, which is no decorator of a class."""
+    """Metadata of a field, which is not a decorator of a class."""
 
     def __call__(self, cls: Any) -> NoReturn:
         name = getattr(cls, "__name__", repr(cls))

@@ -39,22 +39,22 @@ def save_checkpoint(
 ) -> Path:
     """Write `state` to `directory/step-<step>.pt`, all of it or nothing.
 
-    The file is written beside its place under another name, forced to the disk, and renamed. A
-    process that is killed, or a disk that is full, at any moment leaves the checkpoints that were
-    there, and at most a temporary file, which the next save or load in this folder removes.
+    The file is written beside its place under another name, synced to the disk, and renamed. If the
+    process is killed or the disk is full, at any moment, the checkpoints that were there remain,
+    and at most a temporary file, which the next save or load in this folder removes.
 
     With several ranks, one of them saves.
 
     Args:
-        directory: where the checkpoints of one run live; it is made if it is not there.
+        directory: where the checkpoints of one run live; it is made if it does not exist.
         state: a dict of what `torch.load(weights_only=True)` reads back: dicts, lists, tuples,
             str, bytes, int, float, bool, None and tensors (and `torch.Size`, `torch.dtype`,
             `torch.device`). A view is saved with all of the tensor that it is a view of.
-        step: how many steps were made, 0 or more. Eight digits or more in the file's name.
-        keep: how many checkpoints stay, this one included. Older ones are removed once this one
+        step: how many steps were made, 0 or more; at least eight digits in the file's name.
+        keep: how many checkpoints to keep, this one included. Older ones are removed once this one
             is safe. None keeps all.
-        best: whether `directory/best.pt` becomes this checkpoint too. It is no second copy on
-            the disk where the file system has hard links, and `keep` does not touch it.
+        best: whether this checkpoint becomes `directory/best.pt`, too. Where the file system has
+            hard links, this is not a second copy on the disk. `keep` does not touch it.
 
     Returns:
         The path of the checkpoint.
@@ -62,9 +62,9 @@ def save_checkpoint(
     Raises:
         CheckpointNotPlain: `state` holds something else. Nothing was written.
         CheckpointNotWritten: the system refused. It is an `OSError`, with the system's as its
-            cause, and the checkpoints from before are untouched.
+            cause, and the earlier checkpoints are untouched.
         StepGoesBack: the folder has a checkpoint of a later step. Nothing was written.
-        InvalidSetting: `step` is no `int` of at least 0, or `keep` none of at least 1.
+        InvalidSetting: `step` is not an `int` of at least 0, or `keep` not one of at least 1.
     """
     _check_count("step", step, least=0)
     if keep is not None:
@@ -94,12 +94,12 @@ def load_checkpoint(
 ) -> dict[str, Any]:
     """Read a checkpoint, without running any code that it may hold.
 
-    What is read is checked against the checksums in the file. A damaged file is never passed over
-    for an older one: that is for you to decide.
+    What is read is checked against the checksums in the file. A damaged file is never skipped in
+    favour of an older one: that is for you to decide.
 
     Args:
-        path: a checkpoint, or a folder of them: that of the highest step.
-        map_location: the device that its tensors are put on.
+        path: a checkpoint, or a folder of them, for the one of the highest step.
+        map_location: the device to put its tensors on.
 
     Returns:
         What was given to `save_checkpoint`.
@@ -107,8 +107,8 @@ def load_checkpoint(
     Raises:
         NoCheckpoint: there is nothing at `path`, or no checkpoint in the folder. It is a
             `FileNotFoundError`.
-        CheckpointUnreadable: the file is damaged, or it is something else, or holds more than
-            plain data. The message names the newest older one beside it.
+        CheckpointUnreadable: the file is damaged, is something else, or holds more than plain data.
+            The message names the newest older one beside it.
         OSError: the system refused to read it.
     """
     torch.empty(0, device=map_location)  # a device that is not there is no fault of the file
@@ -141,7 +141,7 @@ def load_checkpoint(
 
 
 def list_checkpoints(directory: str | os.PathLike[str]) -> list[Path]:
-    """The checkpoints in a folder, by step, the newest last; none where there is no folder.
+    """The checkpoints in a folder, by step, the newest last; none if there is no folder.
 
     `best.pt` is not among them.
     """

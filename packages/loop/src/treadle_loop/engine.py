@@ -46,14 +46,14 @@ class Scheduler(Protocol):
     """A learning rate scheduler, or anything else to be done after each step or epoch."""
 
     def step(self) -> object:
-        """Move on."""
+        """Advance by one."""
         ...
 
 
 class Engine:
     """A model, the step you wrote for it, and an optimizer: the loop around them.
 
-    `for update in engine.updates(loader)` is, for `accumulate=1`, to the last bit
+    With `accumulate=1`, `for update in engine.updates(loader)` is, to the last bit,
 
         for batch in loader:
             for parameter in model.parameters():
@@ -65,39 +65,38 @@ class Engine:
 
     and the values of a loss are not read from the device unless you read them.
 
-    A model that is in evaluation mode is put in training mode before it trains. In one that is in
-    training mode already, the modules that you put in evaluation mode stay so.
+    A model in evaluation mode is put in training mode before it trains. If it is in training mode
+    already, those of its modules that you put in evaluation mode stay there.
 
     Args:
         model: what is trained. It is not moved: put it on its device first.
         step: `step(model, batch)` returns the loss of a batch, a `Tensor` or a `Loss`.
-        optimizer: what updates the parameters. An engine without one evaluates only.
+        optimizer: what updates the parameters. An engine without one can only evaluate.
         accumulate: how many batches make an update. The gradient is that of the mean over all
-            that the window's losses are means over, also in the short window at the end of a pass
-            and where batches are unequal.
+            that the window's losses are means over, even in the short window at the end of a pass
+            and where batches differ in size.
         scheduler: its `step()` is called after each optimizer step, or at the last update of each
             pass.
         scheduler_every: `"step"` or `"epoch"`.
-        clip_norm: the most that the 2-norm of the optimizer's gradients may be, all together.
-            `math.inf` only measures it. Clipping comes after the window is settled.
-        clip_value: the most that the absolute value of any of them may be, after `clip_norm`.
+        clip_norm: the largest 2-norm that all gradients of the optimizer may have together.
+            `math.inf` only measures it. What is clipped is the gradient of the whole window.
+        clip_value: the largest absolute value that any of them may have, after `clip_norm`.
         precision: `"fp32"` computes in the precision of the model; `"bf16"` and `"fp16"` compute
-            the step under `torch.autocast`, which wants a model in fp32. With `"fp16"` losses are
-            scaled up (`torch.amp.GradScaler`) and a step whose gradients overflow is skipped,
-            which the host reads from the device once an update.
-        ema: the decay of an exponential moving average of the parameters, or a function from the
-            number of steps so far to it; see `averaged`.
+            the step under `torch.autocast`, which expects a model in fp32. With `"fp16"`, losses
+            are scaled up (`torch.amp.GradScaler`) and a step whose gradients overflow is skipped,
+            which the host reads from the device once per update.
+        ema: the decay of an exponential moving average of the parameters, or a function that
+            returns it for the number of steps so far; see `averaged`.
         compile: whether the step, forward and loss, goes through `torch.compile`; or a mapping of
             arguments for it.
         check_finite: whether a loss or a gradient that is not finite withholds its update, and
             those after it, and ends the pass with `NotFinite`. The device is asked whether there
-            was one once in 64 updates, which is not waited for under CUDA, and at the end of the
-            pass.
+            was one once every 64 updates, without waiting under CUDA, and at the end of the pass.
         device: where batches are moved to; by default where the model's first parameter is.
         runtime: what runs the loop; by default torch, in one process. See `runtimes`.
 
     Raises:
-        InvalidSetting: a setting cannot mean anything.
+        InvalidSetting: a setting makes no sense.
         PrecisionUnavailable: torch has no loss scaling for fp16 on the model's device.
     """
 
@@ -184,12 +183,12 @@ class Engine:
 
     @property
     def epoch(self) -> int:
-        """Which pass over the data comes next, or is under way, from 0; it is in `state_dict`."""
+        """Which pass over the data comes next, or is in progress, from 0; part of `state_dict`."""
         return self._progress.epoch + self._progress.complete
 
     @property
     def updates_made(self) -> int:
-        """How many updates all passes came to so far; it is in `state_dict`."""
+        """How many updates all passes have made so far; part of `state_dict`."""
         return self._progress.made
 
     @property
@@ -200,7 +199,7 @@ class Engine:
     def updates(
         self, loader: Iterable[Any], *, stop: Callable[[], bool] | None = None
     ) -> Generator[Update, None, None]:
-        """Train for one pass over `loader`, one item for each optimizer step.
+        """Train for one pass over `loader`, yielding one item per optimizer step.
 
         When an item is yielded, its step is complete and nothing of the next has begun: you may
         validate, save, draw random numbers, or leave the loop. An exception while an update is
@@ -208,34 +207,35 @@ class Engine:
 
         A loader with `set_position(epoch, records)`, such as `TensorLoader`, or a `DataLoader`
         whose sampler has it, such as `EpochSampler`, is told which pass of this engine begins, from
-        0. So is one with `set_epoch(epoch)`, such as torch's `DistributedSampler`. After `load_state_dict` in the middle of a pass, what is left of that pass comes first.
+        0. So is one with `set_epoch(epoch)`, such as torch's `DistributedSampler`. After
+        `load_state_dict` in the middle of a pass, the rest of that pass comes first.
 
         Args:
-            loader: anything that yields batches. Where it has a length, that must be right; where
-                it has none, one batch is drawn ahead, to know which update is the last.
+            loader: anything that yields batches. If it has a length, that must be right; if it has
+                none, one batch is drawn ahead, to know which update is the last.
             stop: asked between two updates whether the pass should end here, such as
-                `stop_on_signals()`. On several ranks the pass ends on all of them where one wants
-                it, after the next update.
+                `stop_on_signals()`. On several ranks, if one of them asks for it, the pass ends on
+                all of them, after the next update.
 
         Raises:
             NoOptimizer: the engine was made without an optimizer.
-            InvalidSetting: the loader yields single records or nothing, `stop` is no function, or
-                something of the engine was set to what cannot mean anything.
+            InvalidSetting: the loader yields single records or nothing, `stop` is not a function,
+                or an attribute of the engine was set to something that makes no sense.
             WrongLength: the loader's length was not right.
-            CannotSeek: the pass to go on with is under way, and the loader cannot.
-            InvalidPosition: it is under way in another order of the records.
+            CannotSeek: the pass is to be resumed in its middle, which the loader cannot do.
+            InvalidPosition: the pass to resume was begun in another order of the records.
             RecordsRepeated: there are several ranks, and the loader repeats records to have equally
                 many on each.
             UnequalRanks: the ranks have unequal numbers of batches.
             RankFailed: another rank could not draw its batches.
             RanksOutOfStep: another rank is doing something else.
             PassSuperseded: the body loaded a state, or began another pass of this engine.
-            Busy: it was called in the step.
+            Busy: it was called within the step.
             AveragesInPlace: it was called within `averaged()`.
-            NotFinite: with `check_finite`, a loss or gradient was not: of this pass, within it or at
-                its end; of one that was left before its end, before anything is drawn.
+            NotFinite: with `check_finite`, a loss or gradient was not: of this pass, raised within
+                it or at its end; of one that was left early, raised before anything is drawn.
             PrecisionUnavailable: torch has no such precision on the device.
-            LoopError: what else `update` raises where a loss cannot train.
+            LoopError: whatever else `update` raises for a loss that cannot train.
         """
         return self._run(loader, self._updater_for("updates"), stop)
 
@@ -243,9 +243,9 @@ class Engine:
         """Make one optimizer step from a list of batches: the primitive under `updates`.
 
         It belongs to no pass: its `index` is 0, it is never `last`, a scheduler for epochs is not
-        called, and the position in the data does not move. With `check_finite`, what was not finite
-        is raised by the next `test_epoch`, `state_dict`, or pass; on one rank also by an update
-        soon after, before anything of that one is done.
+        called, and the position in the data does not move. With `check_finite`, `NotFinite` is
+        raised by the next `test_epoch`, `state_dict`, or pass; on one rank also by an update soon
+        after, before that one does anything.
 
         Args:
             window: the batches whose gradients are accumulated, however many.
@@ -253,16 +253,16 @@ class Engine:
         Raises:
             NoOptimizer: the engine was made without an optimizer.
             NotAWindow: `window` is not a list, or is empty.
-            Busy: it was called in the step.
+            Busy: it was called within the step.
             AveragesInPlace: it was called within `averaged()`.
-            InvalidSetting: the function that is `ema` gave no decay.
-            NotFinite: with `check_finite`, an update before was not.
+            InvalidSetting: the function given as `ema` did not return a decay.
+            NotFinite: with `check_finite`, an earlier update was not.
             PrecisionUnavailable: torch has no such precision on the device.
             LossNotATensor: the step returned a number, or no loss at all.
             UnreducedLoss: the loss has more than one value.
-            UnreducedMetric: a metric has.
+            UnreducedMetric: a metric has more than one value.
             LossWithoutGraph: the loss does not remember how it was computed.
-            RebuiltLoss: the loss is a new tensor that only asks for a gradient.
+            RebuiltLoss: the loss is a new tensor that merely requires a gradient.
             GraphFreed: another backward pass has freed its graph.
             NothingTrained: no gradient reached a parameter of the optimizer.
             RecordsUnknown: neither batch nor step says how many records there are.
@@ -291,9 +291,9 @@ class Engine:
     def train_epoch(
         self, loader: Iterable[Any], *, stop: Callable[[], bool] | None = None
     ) -> EpochResult:
-        """Train for one pass over `loader`: `updates`, run to the end; see there.
+        """Train for one pass over `loader`, by running `updates` to the end; see `updates`.
 
-        Where `stop` ends it before, the result is what there was, and not `complete`.
+        If `stop` ends it early, the result covers the part that was trained, and is not `complete`.
         """
         updater = self._updater_for("train_epoch")
         totals = Totals()
@@ -305,11 +305,11 @@ class Engine:
     def test_epoch(self, loader: Iterable[Any], *, verb: str = "tested") -> EpochResult:
         """Evaluate the model on one pass over `loader`.
 
-        Without gradients, in evaluation mode; afterwards every module is in the mode it was in.
-        The step may return a plain number here. On several ranks, each evaluates what its loader
-        yields, and the result is that of all records together. They may have unequal numbers of
-        batches; but a model in shards needs all ranks for each, so there every rank must have at
-        least one, and repeats its last, uncounted, for as long as another has more.
+        This is done without gradients, in evaluation mode; afterwards every module is in the mode
+        it was in. The step may return a plain number here. On several ranks, each evaluates what
+        its loader yields, and the result is that of all records together. They may have unequal
+        numbers of batches. But a sharded model needs all ranks for each batch, so there every rank
+        must have at least one, and repeats its last, uncounted, for as long as another has more.
 
         Args:
             loader: anything that yields batches.
@@ -318,16 +318,16 @@ class Engine:
         Raises:
             InvalidSetting: the loader yields single records, or nothing.
             WrongLength: the loader's length was not right.
-            NotFinite: with `check_finite`, something of a training that was left early was not.
+            NotFinite: with `check_finite`, something in a training that was left early was not.
             PrecisionUnavailable: torch has no such precision on the device.
             LossNotATensor: the step returned neither a loss nor a number.
             UnreducedLoss: the loss has more than one value.
-            UnreducedMetric: a metric has.
+            UnreducedMetric: a metric has more than one value.
             RecordsUnknown: neither batch nor step says how many records there are.
             RecordsDisagree: the arrays of a batch have different leading sizes.
             RecordsRepeated: there are several ranks, and the loader repeats records to have equally
                 many on each.
-            UnequalRanks: the model is in shards, and a rank has no batch at all.
+            UnequalRanks: the model is sharded, and a rank has no batch at all.
             RankFailed: another rank could not evaluate.
             RanksOutOfStep: another rank is doing something else.
         """
@@ -341,26 +341,26 @@ class Engine:
     def predict(
         self, loader: Iterable[Any], forward: Forward | None = None
     ) -> Generator[Any, None, None]:
-        """Yield the model's outputs, batch by batch, for what is not a mean.
+        """Yield the model's outputs, batch by batch, for whatever is not a mean.
 
-        Without gradients and detached, in the engine's precision, and not compiled; the model is in
-        evaluation mode until the last batch is done or the iterator is closed, as leaving a `for`
-        loop does. Several may be under way at once. On several ranks, each gets the answers to its
-        own batches; with a model in shards all have to call it and go on to the end, and each needs
-        at least one batch, as in `test_epoch`.
+        They are detached, computed without gradients, in the engine's precision, and not compiled.
+        The model is in evaluation mode until the last batch is done or the iterator is closed, as
+        leaving a `for` loop does. Several may be in progress at once. On several ranks, each gets
+        the outputs for its own batches; with a sharded model, all of them have to call it and run
+        it to the end, and each needs at least one batch, as in `test_epoch`.
 
         Args:
             loader: anything that yields batches.
-            forward: from the model and a batch on its device to the outputs. By default the model
-                is called with the batch, or with its first item where it is a tuple or a list, as
-                in `(inputs, targets)`.
+            forward: a function of the model and a batch on its device that returns the outputs. By
+                default the model is called with the batch, or with its first item if it is a tuple
+                or a list, as in `(inputs, targets)`.
 
         Raises:
             InvalidSetting: the loader yields single records, or nothing.
             PrecisionUnavailable: torch has no such precision on the device.
-            UnequalRanks: the model is in shards, and a rank has no batch at all.
-            RankFailed: it is in shards, and another rank could not draw its batch.
-            RanksOutOfStep: it is in shards, and another rank is doing something else.
+            UnequalRanks: the model is sharded, and a rank has no batch at all.
+            RankFailed: it is sharded, and another rank could not draw its batch.
+            RanksOutOfStep: it is sharded, and another rank is doing something else.
         """
         check_loader(loader)
         device = self._device_now()
@@ -382,14 +382,14 @@ class Engine:
         return self._averages.swapped()
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a training needs to go on exactly: plain dicts and tensors.
+        """Everything that a training needs to resume exactly: plain dicts and tensors.
 
-        Of the model, the optimizer (with the names of its parameters, where all are the model's), the
-        scheduler, the scale of fp16, the averaged weights, the random numbers of torch, Python and
-        numpy, and the position in the data. The tensors are those of the training, not copies: save
-        them before it goes on.
+        It covers the model, the optimizer (with the names of its parameters, if all are the
+        model's), the scheduler, the scale of fp16, the averaged weights, the random state of torch,
+        Python and numpy, and the position in the data. The tensors are those of the training, not
+        copies: save them before it goes on.
 
-        On several ranks all of them have to call it, and each gets the whole.
+        On several ranks, all of them have to call it, and each gets the whole state.
 
         Raises:
             Busy: an update is being computed.
@@ -402,11 +402,11 @@ class Engine:
         return whole_state
 
     def sharded_state_dict(self) -> dict[str, Tensor]:
-        """The same as tensors by name, for `torch.distributed.checkpoint`; all ranks have to call it.
+        """The same, as tensors by name, for `torch.distributed.checkpoint`; all ranks must call it.
 
-        Of a model in shards each rank gets its parts only, as `DTensor`, and nothing is put
-        together. The names are such as `model.0.weight`; `rest`, of dtype uint8, has all that is
-        no tensor of model, optimizer or averages. `load_state_dict` takes it, whole or in parts.
+        For a sharded model, each rank gets only its own parts, as `DTensor`, and nothing is
+        gathered. Names are like `model.0.weight`; `rest`, of dtype uint8, has everything that is
+        not a tensor of model, optimizer or averages. `load_state_dict` takes it, whole or in parts.
 
         Raises:
             Busy: an update is being computed.
@@ -424,23 +424,23 @@ class Engine:
         return {**states_of(self._parts()), "ranks": ranks}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a `state_dict` or a `sharded_state_dict`, exactly; see there.
+        """Resume exactly from what `state_dict` or `sharded_state_dict` returned.
 
-        In the middle of a pass, the next call of `updates` or `train_epoch` goes on with it, with
-        the random numbers of then: what the program draws in between changes nothing. At the end of
-        a pass it does.
+        In the middle of a pass, the next call of `updates` or `train_epoch` resumes it with the
+        random state that was saved: what the program draws in between changes nothing. At the end
+        of a pass it does.
 
-        On another number of ranks than it was saved on, the records that are left are the same,
-        and the random numbers are not.
+        On another number of ranks than it was saved on, the remaining records are the same, but the
+        random numbers are not.
 
         Raises:
             Busy: an update is being computed.
             AveragesInPlace: it was called within `averaged()`.
             StateMismatch: it is the state of another model, of an optimizer with its parameters in
-                another order, or of an engine made otherwise; as `AveragesDisagree` where the
-                averages are those of another model. Nothing was changed.
-            NumpyMissing: it holds the random numbers of numpy, which cannot be imported. Nothing
-                was changed.
+                another order, or of an engine that was made differently; it is an
+                `AveragesDisagree` if the averages are those of another model. Nothing was changed.
+            NumpyMissing: it holds the random state of numpy, which cannot be imported. Nothing was
+                changed.
         """
         self._check_idle("load_state_dict")
         state = restored(state) if is_flat(state) else state

@@ -1,4 +1,4 @@
-"""The order of a `DataLoader`'s records, a function of (seed, epoch), from any position."""
+"""The order of a `DataLoader`'s records: a function of (seed, epoch), from any position."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -19,29 +19,29 @@ class EpochSampler(Sampler[int]):
 
     `DataLoader(dataset, batch_size=32, sampler=EpochSampler(dataset))` shuffles. Every
     `iter(sampler)` is the next epoch, from 0. The order is a function of (seed, epoch) alone, so it
-    can be had again, from any record on, and no random number of your program is used up for it.
-    With several ranks, the order is dealt out record by record, and there is no padding: each
-    record is in exactly one rank's share.
+    can be reproduced, from any record on, and it uses up no random number of your program. With
+    several ranks, the order is dealt out record by record, without padding: each record is in
+    exactly one rank's share.
 
-    Where `dataset` is a `seeded` one, or a `Subset`, `ConcatDataset` or `StackDataset` of such, it
-    is told the epoch at each `iter(sampler)`.
+    If `dataset` is a `seeded` one, or a `Subset`, `ConcatDataset` or `StackDataset` of such, it is
+    told the epoch at each `iter(sampler)`.
 
     Args:
-        dataset: what has a length, or a number of records. The length is read here, once.
+        dataset: a data set with a length, or a number of records. The length is read here, once.
         shuffle: whether each epoch has an order of its own.
         seed: which family of orders.
-        drop_last: whether the last records, fewer than there are ranks, are left out where they do
-            not go round, so that all ranks have equally many. Otherwise the first ranks have one
-            more, as an exact evaluation wants it.
-        rank: whose records these are, from 0. By default this process's in `torch.distributed`,
-            where that is initialised when the sampler is made, and otherwise 0.
+        drop_last: whether the last records that do not go round, fewer than there are ranks, are
+            left out, so that all ranks have equally many. Otherwise the first ranks have one more,
+            as an exact evaluation needs.
+        rank: whose records these are, from 0. By default this process's in `torch.distributed`, if
+            that is initialised when the sampler is made, and otherwise 0.
         world_size: how many ranks share the records; given with `rank` or not at all. These are the
             ranks that data is dealt out to: where several processes compute one model together on
             the same batches, give both.
 
     Raises:
-        InvalidSetting: the data set has no length, the seed is no `int`, or rank and world size do
-            not fit each other.
+        InvalidSetting: the data set has no length, the seed is not an `int`, or rank and world size
+            do not fit together.
     """
 
     def __init__(
@@ -72,15 +72,15 @@ class EpochSampler(Sampler[int]):
         return len(self._places(0))
 
     def set_position(self, epoch: int, records: int = 0) -> None:
-        """Let the next pass be that of `epoch`, and start after its first `records` records.
+        """Make the next pass that of `epoch`, and start it after its first `records` records.
 
-        These are the records that all ranks together have used, so a pass may be gone on with by
-        another number of ranks, or in batches of another size. This takes no time, whatever the
-        position, and nothing that is skipped is loaded. The pass after it is `epoch + 1`, from its
-        beginning. A pass that has begun goes on as it was.
+        These are the records that all ranks together have used, so a pass may be resumed on another
+        number of ranks, or in batches of another size. This takes no time, whatever the position,
+        and nothing that is skipped is loaded. The pass after it is `epoch + 1`, from its beginning.
+        A pass that has already begun is not affected.
 
         Raises:
-            InvalidPosition: the epoch is negative, there are fewer records, or one is no `int`.
+            InvalidPosition: the epoch is negative, there are fewer records, or one is not an `int`.
         """
         check_position(epoch, records, count=self.data_records)
         self._next_epoch = epoch

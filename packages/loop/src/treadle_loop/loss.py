@@ -42,18 +42,18 @@ class Mean:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Loss:
-    """A loss with what is needed to average it exactly.
+    """A loss, with what is needed to average it exactly.
 
     Args:
-        value: the loss, one value, as the tensor that the computation left it in. Only an
-            evaluation may give a python number.
-        weight: what `value` is a mean over: the number of records (which is the default), of
-            tokens, or the sum of the records' weights; a number or a 0-dim tensor on any device,
-            not negative. A batch of weight 0 counts for nothing, whatever its value; give a plain
-            0 where the value is not finite, since a tensor is not read.
+        value: the loss, a single value, as the tensor that the computation gave. Only an evaluation
+            may return a Python number.
+        weight: what `value` is a mean over: the number of records (the default), of tokens, or the
+            sum of the records' weights; a number or a 0-dim tensor on any device, not negative. A
+            batch of weight 0 counts for nothing, whatever its value; give a plain 0 if the value is
+            not finite, since a tensor is not read.
         records: how many records the batch holds; by default they are counted in the batch.
-        counts: further integers that are known on the host, such as `{"tokens": 512}`; they are
-            summed into `Update.counts`.
+        counts: further integers known on the host, such as `{"tokens": 512}`; they are summed into
+            `Update.counts`.
         metrics: further values by name, averaged with `weight`, or as a `Mean` with a weight of
             their own.
 
@@ -92,7 +92,7 @@ class Loss:
 
 
 class Outcome(NamedTuple):
-    """What one batch came to, every blank filled in and without a gradient.
+    """The outcome of one batch, with every blank filled in and without a gradient.
 
     Attributes:
         value: the loss, detached.
@@ -100,8 +100,8 @@ class Outcome(NamedTuple):
         records: how many records the batch held.
         counts: further counts.
         metrics: further means.
-        said: which of `"weight"` and `"records"` the step said itself: the weight is the records
-            else, and these are counted in the batch.
+        said: which of `"weight"` and `"records"` the step gave itself: otherwise the weight is the
+            records, and these are counted in the batch.
     """
 
     value: Tensor | float
@@ -168,7 +168,7 @@ def read_outcome(
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a real number, numpy's included, and no truth value."""
+    """Whether it is a real number, numpy's included, and not a bool."""
     # The two usual ones first: Real looks through all that was ever registered as one.
     return isinstance(value, (int, float, Real)) and not isinstance(value, bool)
 
@@ -209,7 +209,7 @@ def _is_value(value: Any) -> bool:
 
 
 def _plain(weight: Weight) -> Weight:
-    """The weight without a gradient, or as a number of Python's: numpy's would round and wrap."""
+    """The weight without a gradient, or as a Python number: numpy's would round and wrap."""
     if isinstance(weight, Tensor):
         return weight.detach().clone().reshape(())
     return weight if type(weight) is int else float(weight)

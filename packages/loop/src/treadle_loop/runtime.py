@@ -15,12 +15,12 @@ class Runtime(Protocol):
 
     Attributes:
         rank: which of the processes that train together this one is, from 0.
-        world_size: how many they are.
-        autocast: a context for forward and loss that the host wants, such as one of mixed
-            precision; None where it wants none, and nothing is entered.
-        collective_forward: whether each rank holds a part of the model only, so that all of them
+        world_size: how many there are.
+        autocast: a context that the host wants for forward and loss, such as one of mixed
+            precision; None if it wants none, and nothing is entered.
+        collective_forward: whether each rank holds only a part of the model, so that all of them
             must compute a forward together.
-        precise: where the host decides on the precision itself, so that the engine must not, how it
+        precise: if the host decides on the precision itself, so that the engine must not, how it
             was told, such as `Fabric(precision='bf16-mixed')`; else empty.
     """
 
@@ -35,7 +35,7 @@ class Runtime(Protocol):
         ...
 
     def no_sync(self, model: nn.Module, /) -> AbstractContextManager[Any]:
-        """A context in which gradients are added up on each rank, and not yet over the ranks."""
+        """A context in which gradients are added up on each rank, but not yet over the ranks."""
         ...
 
     def clip(self, model: nn.Module, optimizer: Optimizer, max_norm: float, /) -> Tensor:
@@ -54,25 +54,25 @@ class Runtime(Protocol):
         ...
 
     def agree(self, values: Sequence[float], /) -> list[list[float]]:
-        """What each rank gave, in the order of the ranks; every rank gives equally many.
+        """What each rank gave, in the order of the ranks; every rank gives equally many values.
 
         It waits for all ranks, on the host: no device is read.
         """
         ...
 
     def gather(self, value: Any, /) -> list[Any]:
-        """The same for any object that can be pickled; slower, for what is rare."""
+        """The same for any object that can be pickled; slower, for rare use."""
         ...
 
     def unwrap_optimizer(self, optimizer: Optimizer, /) -> Optimizer:
         """The optimizer that the user made, without the wrapper of a host.
 
-        Its state is saved, and torch's loss scaling speaks to it.
+        It is the one whose state is saved, and that torch's loss scaling works with.
         """
         ...
 
     def unwrap(self, model: nn.Module, /) -> nn.Module:
-        """The module that the user wrote, whose `state_dict` has the names of its own.
+        """The module that the user wrote, whose `state_dict` has its own names.
 
         Raises:
             InvalidSetting: the model is not one that this runtime can train.

@@ -17,7 +17,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class MapStyle(Protocol[T_co]):
-    """A data set whose records are had by index."""
+    """A data set whose records are read by index."""
 
     def __getitem__(self, index: Any, /) -> T_co:
         """The record at `index`."""
@@ -30,7 +30,7 @@ class Seeded(Dataset[T_co]):
     Made by `seeded`.
 
     Attributes:
-        dataset: the data set it was made of.
+        dataset: the data set it was made from.
         seed: which family of random numbers.
     """
 
@@ -52,11 +52,11 @@ class Seeded(Dataset[T_co]):
     def set_epoch(self, epoch: int) -> None:
         """Draw the random numbers of `epoch` from now on, in the workers of a `DataLoader` too.
 
-        `EpochSampler(dataset)` does it at the start of each pass. With any other sampler, call it
+        `EpochSampler(dataset)` does so at the start of each pass. With any other sampler, call it
         before each pass: the numbers of one epoch are the same in each pass.
 
         Raises:
-            InvalidSetting: the epoch is negative, or no `int`.
+            InvalidSetting: the epoch is negative, or not an `int`.
         """
         if type(epoch) is not int or epoch < 0:
             raise InvalidSetting(f"epoch is {epoch!r}, and an int of at least 0 was expected")
@@ -70,15 +70,15 @@ class Seeded(Dataset[T_co]):
         """The record at `index`.
 
         Raises:
-            NotARecord: the index is neither whole nor a text.
+            NotARecord: the index is neither a whole number nor a text.
         """
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: Iterable[Any]) -> list[T_co]:
-        """The records at `indices`; `DataLoader` asks for a batch in this way.
+        """The records at `indices`; this is how `DataLoader` asks for a batch.
 
-        They are had one by one, also where the data set has a `__getitems__` of its own, since it
-        could not be seeded between two records.
+        They are read one by one, even if the data set has a `__getitems__` of its own, which could
+        not be seeded between two records.
         """
         seed, epoch, dataset = self.seed, self.epoch, self.dataset
         records = []
@@ -109,7 +109,7 @@ class Seeded(Dataset[T_co]):
 
 
 def seeded(dataset: MapStyle[T_co], seed: int = 0) -> Seeded[T_co]:
-    """Let the random numbers that a data set draws depend on (seed, epoch, record) alone.
+    """Make the random numbers that a data set draws depend on (seed, epoch, record) alone.
 
     Whatever `dataset[index]` draws from the global generators of torch on the CPU, of Python's
     `random` and of numpy is the same in this process and in any worker of a `DataLoader`, in
@@ -121,15 +121,15 @@ def seeded(dataset: MapStyle[T_co], seed: int = 0) -> Seeded[T_co]:
     Generators that the data set made itself, and those of other devices, are not seeded.
 
     Args:
-        dataset: a map-style data set: its records are had by `dataset[index]`, one by one, where
-            the index is whole or a text.
+        dataset: a map-style data set: its records are read by `dataset[index]`, one by one, where
+            the index is a whole number or a text.
         seed: which family of random numbers.
 
     Returns:
         A data set with the same records, whose `dataset` attribute is the one given.
 
     Raises:
-        InvalidSetting: the data set has no records by index, or the seed is no `int`.
+        InvalidSetting: the data set has no records by index, or the seed is not an `int`.
     """
     if isinstance(dataset, IterableDataset):
         raise InvalidSetting(

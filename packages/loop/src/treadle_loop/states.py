@@ -51,7 +51,7 @@ def check_states(parts: Mapping[str, Any], state: Mapping[str, Any]) -> list[dic
     if saved != present.keys():
         missing, unknown = sorted(present.keys() - saved), sorted(saved - present.keys())
         raise StateMismatch(
-            "the state is that of an engine made otherwise:"
+            "the state is that of an engine with other settings:"
             + (f" it has no {', '.join(missing)}" if missing else "")
             + (" and" if missing and unknown else "")
             + (f" it has {', '.join(unknown)}, which this engine has not" if unknown else "")

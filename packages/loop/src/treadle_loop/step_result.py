@@ -1,4 +1,4 @@
-"""A step in a loop that is not the engine's: called and read as the engine does it."""
+"""A step in a loop that is not the engine's: called and read as the engine does."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,12 +35,12 @@ class StepResult:
     def training_loss(self) -> Tensor | None:
         """The loss to call `backward` on; None for a batch of weight 0, which trains nothing.
 
-        A weight that is a tensor is not read: where it is 0, so is the gradient.
+        A weight that is a tensor is not read: if it is 0, so is the gradient.
 
         Raises:
             LossNotATensor: the loss is a number.
             LossWithoutGraph: it has no gradient function.
-            RebuiltLoss: it is a new tensor that only asks for a gradient.
+            RebuiltLoss: it is a new tensor that merely requires a gradient.
         """
         loss = check_trainable(self.loss)
         weight = self.means["loss"].weight
@@ -52,14 +52,13 @@ class StepResult:
         """The means to be summed over batches: `value * weight`, and `weight`.
 
         Values and weights are 0-dim tensors on `device`, in float64, which is exact for counts
-        (float32 on MPS). The value of a mean over nothing is 0 and not nan. No device is waited
-        for.
+        (float32 on MPS). The value of a mean over nothing is 0, not nan. It waits for no device.
         """
         return {name: _wide(mean, device) for name, mean in self.means.items()}
 
 
 def call_step(model: nn.Module, step: Step, batch: Any) -> StepResult:
-    """What the step makes of a batch, in the module, trainer or loop of somebody else.
+    """Call the step on a batch, in somebody else's module, trainer or loop.
 
         result = call_step(model, step, batch)
         loss = result.training_loss()
@@ -67,7 +66,7 @@ def call_step(model: nn.Module, step: Step, batch: Any) -> StepResult:
             loss.backward()
 
     Args:
-        model: what is trained, on the batch's device, and in the mode that it is to be in.
+        model: what is trained, on the batch's device, and in the mode that it should be in.
         step: as for `Engine`.
         batch: what the step takes.
 
@@ -76,7 +75,7 @@ def call_step(model: nn.Module, step: Step, batch: Any) -> StepResult:
         UnreducedLoss: the loss has more than one value.
         UnreducedMetric: a metric has more than one value.
         InvalidSetting: what it returned has a metric or a weight that cannot be averaged.
-        RecordsUnknown: the batch does not say how many records it holds, nor does the step.
+        RecordsUnknown: neither the batch nor the step says how many records it holds.
         RecordsDisagree: the arrays of the batch have different leading sizes.
     """
     loss, outcome = read_outcome(step(model, batch), batch, count_records)
@@ -85,11 +84,11 @@ def call_step(model: nn.Module, step: Step, batch: Any) -> StepResult:
 
 
 def check_step(model: nn.Module, step: Step) -> None:
-    """See that they are a model and a step, as `Engine` does, before the first batch comes.
+    """Check that they are a model and a step, as `Engine` does, before the first batch comes.
 
     Raises:
-        InvalidSetting: they are something else, such as each other, or a loss of outputs and
-            targets that `supervised` makes a step of.
+        InvalidSetting: they are something else, such as swapped, or a loss of outputs and targets,
+            which `supervised` makes a step of.
     """
     check_parts(model, step, None)
 

@@ -22,18 +22,18 @@ def supervised(
     """The step for batches `(inputs, targets)`: `loss(model(inputs), targets)`.
 
     Args:
-        loss: from outputs and targets to one value, the mean over the batch.
-        weight: from outputs and targets to what that mean is over, where that is not the records:
-            `lambda outputs, targets: (targets != -100).sum()` for `F.cross_entropy`, which leaves
-            such targets out. Without a gradient.
-        metrics: further means over the same, by name, from outputs and targets; or a `Mean` with
-            a weight of its own. Without a gradient.
+        loss: a function of outputs and targets that returns one value, the mean over the batch.
+        weight: a function of the two that returns what that mean is over, if that is not the
+            records: `lambda outputs, targets: (targets != -100).sum()` for `F.cross_entropy`, which
+            leaves such targets out. It is called without gradients.
+        metrics: further functions of the two, by name, that return a mean over the same, or a
+            `Mean` with a weight of its own. They are called without gradients.
 
     Returns:
-        A step for `Engine`, which raises `NotAPair` where a batch is anything else.
+        A step for `Engine`, which raises `NotAPair` if a batch is anything else.
 
     Raises:
-        InvalidSetting: one of them is no function, or a class that is yet to be made an instance.
+        InvalidSetting: one of them is not a function, or a class that is yet to be instantiated.
     """
     given = {"loss": loss, **({} if weight is None else {"weight": weight}), **(metrics or {})}
     for name, function in given.items():

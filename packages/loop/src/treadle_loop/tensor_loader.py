@@ -1,4 +1,4 @@
-"""Batches from tensors that are in memory already."""
+"""Batches from tensors that are already in memory."""
 
 from collections.abc import Iterator
 
@@ -12,29 +12,29 @@ from treadle_loop.order import Share, check_flags, check_position, shuffled
 class TensorLoader:
     """Batches of tensors that are in memory, on any device, cut with one indexing call each.
 
-    What `DataLoader(TensorDataset(*tensors), ...)` does by fetching and collating record by
+    It does what `DataLoader(TensorDataset(*tensors), ...)` does by fetching and collating record by
     record. The batches are on the device of the tensors, so data on a GPU never leaves it.
 
     Every `iter(loader)` is the next epoch, from 0. With `shuffle`, the order is a function of
-    (seed, epoch) alone, so it can be had again, and no random number of your program is used up.
-    Without, on one rank, a batch is a view of the data: copy it before you write into it.
+    (seed, epoch) alone, so it can be reproduced, and it uses up no random number of your program.
+    Without it, on one rank, a batch is a view of the data: copy it before you write to it.
 
-    With several ranks, each is given the same tensors, and the order is dealt out record by record,
-    as by `EpochSampler`.
+    With several ranks, give each the same tensors; the order is dealt out record by record, as by
+    `EpochSampler`.
 
     Args:
         tensors: tensors of shape (records, ...), each with the same number of records.
         batch_size: records in a batch; the last one may be smaller.
         shuffle: whether each epoch has an order of its own.
         seed: which family of orders.
-        drop_last: whether a last batch that is smaller is left out, on all ranks alike.
-        rank: whose records these are; by default this process's in `torch.distributed`, where that
-            is initialised when the loader is made, and otherwise 0.
+        drop_last: whether a smaller last batch is left out, on all ranks alike.
+        rank: whose records these are; by default this process's in `torch.distributed`, if that is
+            initialised when the loader is made, and otherwise 0.
         world_size: how many ranks share the records; given with `rank` or not at all.
 
     Raises:
-        InvalidSetting: there is no tensor, one without dimensions or something else, a batch size
-            below 1, or a seed that is no `int`.
+        InvalidSetting: there is no tensor, one has no dimensions or is something else, the batch
+            size is below 1, or the seed is not an `int`.
         TensorsDisagree: the tensors have different leading sizes.
     """
 
@@ -89,13 +89,13 @@ class TensorLoader:
         return whole + (rest > 0)
 
     def set_position(self, epoch: int, records: int = 0) -> None:
-        """Let the next pass be that of `epoch`, and start after its first `records` records.
+        """Make the next pass that of `epoch`, and start it after its first `records` records.
 
         These are the records that all ranks together have used. This takes no time, whatever the
         position. The pass after it is `epoch + 1`, from its beginning.
 
         Raises:
-            InvalidPosition: the epoch is negative, there are fewer records, or one is no `int`.
+            InvalidPosition: the epoch is negative, there are fewer records, or one is not an `int`.
         """
         check_position(epoch, records, count=self.data_records)
         self._next_epoch = epoch
@@ -105,8 +105,8 @@ class TensorLoader:
         """The batches of the next epoch.
 
         Raises:
-            RanksDisagree: at the first of them; `torch.distributed` was initialised after the
-                loader was made.
+            RanksDisagree: at the first batch; `torch.distributed` was initialised after the loader
+                was made.
         """
         epoch, start = self._next_epoch, self._next_start
         # At once, so that a pass that is left early is not the next one again.

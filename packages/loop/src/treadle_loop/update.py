@@ -1,4 +1,4 @@
-"""What one optimizer step came to."""
+"""The result of one optimizer step."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,17 +13,17 @@ class Update(NamedTuple):
     """One optimizer step: what it was made of, and where it stands in its pass.
 
     Tensors are detached, 0-dim, and stay on their device until you read them. A mean over several
-    batches is computed, there, when you ask for it. On several ranks, everything is what it came to
-    over all of them, but for `batches`, which each rank has equally many of.
+    batches is computed there when you ask for it. On several ranks, everything is over all of them,
+    except `batches`, of which each rank has equally many.
 
     Attributes:
-        outcomes: what each batch of the window came to, in order; on several ranks one, for all.
+        outcomes: the outcome of each batch of the window, in order; on several ranks one, for all.
         grad_norm: the 2-norm of all gradients before clipping; None without `clip_norm`.
         records: how many records the window held.
         batches: how many batches the window held.
         index: the place of this update in its pass, from 0.
         last: whether this update ends its pass.
-        skipped: whether the optimizer did not step, since with fp16 the gradients overflowed.
+        skipped: whether the optimizer did not step because, with fp16, the gradients overflowed.
     """
 
     outcomes: Sequence[Outcome]
@@ -60,8 +60,7 @@ class Update(NamedTuple):
     def counts(self) -> dict[str, int]:
         """What this update adds to the run: records, batches, steps, epochs, and `Loss.counts`.
 
-        `steps` is 1, and 0 where the step was skipped; `epochs` is 1 for the update that ends a
-        pass.
+        `steps` is 1, or 0 if the step was skipped; `epochs` is 1 for the update that ends a pass.
         """
         counts = {
             "records": self.records,

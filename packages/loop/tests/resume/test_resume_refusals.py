@@ -58,7 +58,7 @@ def adam():
     return build(model, optimizer=AdamW(model.parameters()))
 
 
-OTHERWISE = "the state is that of an engine made otherwise:"
+OTHERWISE = "the state is that of an engine with other settings:"
 SAME = "; make the engine with the same arguments"
 RETURNED = "; give Engine.load_state_dict what Engine.state_dict returned"
 REFUSED = [

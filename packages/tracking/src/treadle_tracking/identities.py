@@ -14,23 +14,23 @@ _PAUSE = 0.02  # seconds; a mirror's note may be written by another process
 
 
 def identity_at(directory: str | Path, mirror: str, *, timeout: float | None = 0.0) -> str | None:
-    """What a mirror calls a run, such as MLflow's id of it, which it knows when it is first reached.
+    """What a mirror calls a run, such as MLflow's id of it, which is known once the mirror is first reached.
 
-    It is that of `RunRecord.identity`, without asking the mirror. MLflow shows a run below the one whose id is its tag
-    `mlflow.parentRunId`.
+    It is the same as `RunRecord.identity`, without asking the mirror. MLflow shows a run below the one whose id is its
+    tag `mlflow.parentRunId`.
 
     Args:
-        directory: The run's, whichever process writes it.
+        directory: The run's own, whichever process writes it.
         mirror: One of `Run.mirrors`, or the target as it was given.
         timeout: Seconds to wait until the mirror is reached; None for as long as it takes. A new database takes MLflow
-            ten seconds, and more on a machine that is busy.
+            ten seconds, and more on a busy machine.
 
     Returns:
-        None where the mirror was not reached so far, or is none of this run's.
+        None if the mirror has not been reached so far, or is not one of this run's.
 
     Raises:
-        InvalidTarget: `mirror` is no text, or `directory` no path.
-        InvalidTimeout: `timeout` is no time.
+        InvalidTarget: `mirror` is not a text, or `directory` not a path.
+        InvalidTimeout: `timeout` is not a time.
         MirrorStateDamaged: the note of a mirror cannot be read.
     """
     check_timeout(timeout)

@@ -1,4 +1,4 @@
-"""What a run records beside numbers: pictures, texts, histograms, tables, files and functions."""
+"""What a run records besides numbers: pictures, texts, histograms, tables, files and functions."""
 
 import os
 from collections.abc import Iterable
@@ -33,13 +33,13 @@ __all__ = ["Recordings"]
 
 
 class Recordings:
-    """The part of a run that records what is no number; `Run` is the whole.
+    """The part of a run that records what is not a number; `Run` is the whole.
 
     Args:
         name: The run's.
         directory: Its own, or None where it records nothing.
         recorder: What writes its log, or None likewise.
-        rank: That of this process, where it is why nothing is recorded.
+        rank: That of this process, if it is why nothing is recorded.
     """
 
     def __init__(
@@ -89,8 +89,8 @@ class Recordings:
         """Record an image at a step.
 
         Args:
-            name: What it shows. TensorBoard keeps what a name was first used for: give an image another name than
-                a metric.
+            name: What it shows. TensorBoard keeps what a name was first used for: do not give an image the name of a
+                metric.
             image: PNG bytes; a PIL image; an array or tensor of shape (H, W), (H, W, C) or (C, H, W) with C of
                 1, 3 or 4, channels last where both fit. Integers are 0 to 255, floats and bools 0 to 1.
             step: As in `log`.
@@ -105,8 +105,9 @@ class Recordings:
     def figure(self, name: str, figure: Any, *, step: int) -> None:
         """Record a figure of matplotlib or plotly at a step. A figure of matplotlib is not closed.
 
-        One of matplotlib is an image. One of plotly is the artifact `figures/<name>/<step>.html`, a page to move about
-        in, which loads plotly's script from its public address; where kaleido is installed, it is an image as well.
+        One of matplotlib becomes an image. One of plotly becomes the artifact `figures/<name>/<step>.html`, an
+        interactive page, which loads plotly's script from its public address; if kaleido is installed, it becomes an
+        image as well.
 
         Raises:
             UnsupportedImage: it is neither.
@@ -142,10 +143,10 @@ class Recordings:
             self._append(recorder, Text(wall_time=now, step=as_step(step), name=name, text=text))
 
     def histogram(self, name: str, values: Any, *, step: int, bins: int = 30) -> None:
-        """Record how many of `values` lay where, at a step.
+        """Record the distribution of `values` at a step.
 
         Args:
-            name: What it is of; give it another name than a metric.
+            name: What it is of; do not give it the name of a metric.
             values: An array, a tensor on any device, or numbers in lists, of any shape. NaN and infinities are left out.
             step: As in `log`.
             bins: How many buckets of equal width, from the smallest value to the largest.
@@ -166,11 +167,11 @@ class Recordings:
         """Keep a table as the artifact `tables/<name>.json`, and show its first 100 rows as a text.
 
         Args:
-            name: What it is; a later table of the same name and step replaces it. Of another step than 0 it is
+            name: What it is; a later table of the same name and step replaces it. At a step other than 0 it is
                 `tables/<name>/<step>.json`.
             table: A pandas DataFrame, a list of records, or a mapping of columns.
-            step: As in `log`, where it belongs to one. Without, it is never cut as one of a later step, and TensorBoard
-                shows it at 0.
+            step: As in `log`, if it belongs to one. Without a step, it is never cut as one of a later step, and
+                TensorBoard shows it at 0.
 
         Raises:
             UnsupportedTable: it is none of these, or its columns differ in length.
@@ -193,7 +194,7 @@ class Recordings:
             self._append(recorder, entry)
 
     def json(self, name: str, value: Any) -> None:
-        """Keep a value as the artifact `<name>.json`: what a parameter can be, of any size.
+        """Keep a value as the artifact `<name>.json`: anything that a parameter can be, of any size.
 
         NaN and the infinities, which JSON does not know, are `{"$float": "nan"}` and the like.
 
@@ -207,21 +208,21 @@ class Recordings:
             self._keep_bytes(recorder, data, f"{name}.json")
 
     def artifact(self, path: str | os.PathLike[str], name: str | None = None) -> None:
-        """Copy a file, or a folder with all files in it, into the run's `artifacts/`; a same name replaces.
+        """Copy a file, or a folder with all files in it, into the run's `artifacts/`; the same name replaces.
 
-        Each file is there as a whole or not at all. What is there already with the same content is not written again.
-        In a folder, a link to a file is the file; links to folders, empty folders, pipes, sockets and devices are passed
-        over, and stderr says so. A file that is written to while it is copied is read again, three times at most.
+        Each file is there as a whole or not at all. What is already there with the same content is not written again.
+        In a folder, a link to a file is copied as the file; links to folders, empty folders, pipes, sockets and devices
+        are skipped, and stderr says so. A file that changes while it is copied is read again, three times at most.
 
         Args:
             path: The file or folder.
-            name: What it is called there, folders between `/`; its own name by default. What is not safe in a path is
-                percent-encoded, and slashes that lead, trail or repeat are left out, so that no name leads out of the
+            name: What it is called there, with `/` between folders; its own name by default. What is not safe in a path
+                is percent-encoded, and leading, trailing and repeated slashes are left out, so no name leads out of the
                 run.
 
         Raises:
-            OSError: it cannot be read; of a folder, whatever else can be read is kept before.
-            UnsupportedArtifact: it is a pipe, a socket or a device, or is no path.
+            OSError: it cannot be read; of a folder, everything else that can be read is kept first.
+            UnsupportedArtifact: it is a pipe, a socket or a device, or is not a path.
             ArtifactInTheWay: the name is another artifact's folder, or the other way round.
         """
         if recorder := self._recording():
@@ -243,8 +244,8 @@ class Recordings:
     def function(self, name: str, function: Any) -> None:
         """Record a function: where it is from, its source as the artifact `functions/<name>.py`, and the source's SHA-256.
 
-        Nothing is executed or pickled, and the same code is the same record in every process. A class, a method, a
-        lambda, a `functools.partial` and an object that can be called are functions too.
+        Nothing is executed or pickled, and the same code gives the same record in every process. A class, a method, a
+        lambda, a `functools.partial` and any other callable are functions, too.
 
         Raises:
             UnsupportedFunction: it cannot be called.

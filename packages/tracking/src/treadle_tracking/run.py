@@ -95,19 +95,19 @@ def _elsewhere(  # noqa: PLR0917
 class Run(Recordings):
     """A run that is being recorded; `start_run` makes one.
 
-    Use it as a context manager: leaving the block ends the run, `FINISHED`, or `FAILED` by an exception or by
-    `sys.exit` of anything but success, or `KILLED` by Ctrl-C or SIGTERM.
+    Use it as a context manager: leaving the block ends the run as `FINISHED`, as `FAILED` after an exception or a
+    `sys.exit` with anything but success, or as `KILLED` after Ctrl-C or SIGTERM.
 
     What is recorded is in the run's event file when a method returns, and survives the death of the process from then
-    on; only metrics that are on a device follow within a second. A disk that is full or fails does not raise into the
-    training loop, unless the run is strict: it is said once on stderr, entries wait in memory for room, and at the end
-    it is said how many were lost. Methods may be called from any thread. In a forked process, such as a worker of a
-    data loader, they do nothing; nor do those of a run that was pickled, wherever it is unpickled. `copy.copy` and
-    `copy.deepcopy` give the run itself.
+    on; only metrics that are on a device follow within a second. A disk that is full or fails does not raise in the
+    training loop, unless the run is strict: stderr says so once, entries wait in memory for room, and at the end it
+    says how many were lost. Methods may be called from any thread. In a forked process, such as a data loader's
+    worker, they do nothing; the same is true of a run that was pickled, wherever it is unpickled. `copy.copy` and
+    `copy.deepcopy` return the run itself.
 
-    A run that is closed neither by `with` nor by `close` is ended when the program is over: `FAILED` where an uncaught
-    exception has ended it, `KILLED` after Ctrl-C or SIGTERM, else `FINISHED`. If nothing refers to it before that, what
-    it has recorded is written, and it is left without an end, for `start_run` to go on with.
+    A run that is closed neither by `with` nor by `close` is ended when the program is over: as `FAILED` after an
+    uncaught exception, as `KILLED` after Ctrl-C or SIGTERM, else as `FINISHED`. If nothing refers to it before that,
+    what it has recorded is written, and it is left without an end, for `start_run` to resume.
     """
 
     def __init__(
@@ -146,12 +146,12 @@ class Run(Recordings):
 
     @property
     def recording(self) -> bool:
-        """Whether what is recorded goes anywhere: not after `start_run(None)`, on a rank other than 0, nor in a forked process."""
+        """Whether it records anything: not after `start_run(None)`, on a rank other than 0, or in a forked process."""
         return self._recording() is not None
 
     @property
     def root(self) -> Path:
-        """Where the directories of all runs are, which TensorBoard is given. Raises `NoDirectory` likewise."""
+        """Where the directories of all runs are: what to give TensorBoard. Raises `NoDirectory` as `directory` does."""
         if self._root is None:
             raise NoDirectory(self._rank)
         return self._root
@@ -165,8 +165,8 @@ class Run(Recordings):
     def mirrored(self) -> tuple[str, ...]:
         """Those of `mirrors` that had everything in the run's directory when the run was closed; none before that.
 
-        Whoever is in `mirrors` and not here is behind: `close` has said so on stderr, and `sync` sends the rest, which
-        this value does not follow.
+        A mirror that is in `mirrors` but not here is behind: `close` has said so on stderr, and `sync` sends the rest,
+        which does not change this value.
         """
         return self._mirrored
 
@@ -175,25 +175,25 @@ class Run(Recordings):
 
     @property
     def resumed(self) -> bool:
-        """Whether the run was there before, and goes on; never on a rank that records nothing."""
+        """Whether the run existed before and was resumed; never on a rank that records nothing."""
         return self._resumed
 
     def log(self, values: Mapping[str, Any], *, step: int) -> None:
         """Record metrics at a step.
 
         Args:
-            values: A number by name: Python's or numpy's, or a tensor with one element. Kept as an exact double
+            values: Numbers by name: Python's or numpy's, or tensors with one element. They are kept as exact doubles
                 (TensorBoard shows float32). A call with a tensor on a device waits for nothing: its values are copied
                 on the device as they are now, and are fetched, and durable, at most a second later, or at `flush`.
-            step: Any 64-bit integer; by custom the number of optimizer updates so far.
+            step: Any 64-bit integer; by convention the number of optimizer updates so far.
 
         Raises:
-            InvalidValue: a value is no single real number, and nothing is recorded; `InvalidTensor` of a tensor.
-            InvalidStep: the step is no 64-bit integer.
-            InvalidName: a name is empty or no text.
-            InvalidMapping: the values are no mapping.
-            RunEnded: the run is closed, which every method raises then.
-            RecordingFailed: it cannot be written, which every method raises then if the run is strict.
+            InvalidValue: a value is not a single real number, and nothing is recorded; `InvalidTensor` for a tensor.
+            InvalidStep: the step is not a 64-bit integer.
+            InvalidName: a name is empty or not a text.
+            InvalidMapping: the values are not a mapping.
+            RunEnded: the run is closed; every method raises this then.
+            RecordingFailed: it cannot be written, and the run is strict; every method raises this then.
         """
         recorder = self._recorder
         if recorder is None or os.getpid() != self._process:
@@ -214,12 +214,12 @@ class Run(Recordings):
     def params(self, values: Any) -> None:
         """Add parameters, as `start_run` takes them, to those that the run has; a later value replaces an earlier one.
 
-        TensorBoard's HPARAMS page shows those of `start_run` alone, since it keeps the first it is told; all other
+        TensorBoard's HPARAMS page shows only those of `start_run`, since it keeps the first it is given; all other
         readers have both.
 
         Raises:
             UnsupportedParam: a parameter has no exact form in JSON.
-            InvalidMapping: they are no mapping.
+            InvalidMapping: they are not a mapping.
         """
         if recorder := self._recording():
             self._check_running()
@@ -237,12 +237,12 @@ class Run(Recordings):
                 self.function(dotted, function)
 
     def flush(self) -> None:
-        """Fetch the metrics that are on a device still, and write them: everything recorded so far is durable then."""
+        """Fetch the metrics that are still on a device, and write them: everything recorded so far is then durable."""
         if (recorder := self._recording()) and self._status == "RUNNING":
             recorder.flush()
 
     def commit(self, step: int) -> None:
-        """Say that everything recorded so far is final: a checkpoint of this step is saved.
+        """Declare everything recorded so far final: a checkpoint of this step is saved.
 
         A mirror with `mirror_when="committed"` sends it now.
         """
@@ -253,7 +253,7 @@ class Run(Recordings):
                 raise RunEnded(self.name, self._status) from None
 
     def state_dict(self) -> dict[str, str | int]:
-        """The run's place for a checkpoint: who it is, and how far its log is. Plain texts and integers.
+        """The run's position, for a checkpoint: its uid and how far its log is, in plain texts and integers.
 
         What is recorded later is cut out again when this is loaded.
         """
@@ -272,16 +272,16 @@ class Run(Recordings):
         }
 
     def load_state_dict(self, state: Mapping[str, str | int]) -> None:
-        """Go back to where the run was when `state_dict` gave this: what came after is cut out of the log.
+        """Go back to where the run was when `state_dict` returned this: what came after is cut out of the log.
 
-        It is kept below `abandoned/`. TensorBoard and our readers show the run without it; MLflow cannot remove a
-        point, so there only our readers leave it out. A run that records nothing loads anything, as does any run an
-        empty state, which is that of a run that recorded nothing.
+        What is cut is kept below `abandoned/`. TensorBoard and our readers show the run without it; MLflow cannot
+        remove a point, so there only our readers leave it out. A run that records nothing loads anything, and any run
+        loads an empty state, which is that of a run that recorded nothing.
 
         Raises:
-            InvalidState: it is no state of a run, such as a whole checkpoint.
+            InvalidState: it is not the state of a run, but for instance a whole checkpoint.
             WrongRun: it is another run's.
-            PlaceUnknown: the run has gone back to before that place since.
+            PlaceUnknown: the run has since gone back to before that place.
         """
         if not (recorder := self._recording()):
             return
@@ -304,8 +304,8 @@ class Run(Recordings):
     def rewind(self, step: int | None = None) -> None:
         """Go back to before a step, or to where the run began: what was recorded from there on is cut out of the log.
 
-        It is kept aside as in `load_state_dict`. Metrics, images and whatever else has a step goes if that is `step`
-        or later; without a step, everything goes but the parameters and tags that the run was started with.
+        What is cut is kept as in `load_state_dict`. Metrics, images and whatever else has a step are cut if that is
+        `step` or later; without a step, everything is cut but the parameters and tags that the run was started with.
         """
         if recorder := self._recording():
             if step is None:
@@ -332,11 +332,11 @@ class Run(Recordings):
             ) from error
 
     def close(self, status: RunStatus = "FINISHED", *, timeout: float = _DRAIN_SECONDS) -> None:
-        """End the run. The end is in the run's directory first; then mirrors get what they still lack.
+        """End the run. The end is first in the run's directory; then mirrors get what they still lack.
 
-        A mirror that takes more than five seconds is announced on stderr.
-        Ctrl-C meanwhile gives up waiting, once; what is left is on disk, and a sentence on stderr says how to
-        send it. Afterwards `mirrored` has the mirrors that got everything. A second call does nothing.
+        A mirror that takes more than five seconds is announced on stderr. One Ctrl-C meanwhile ends the waiting; what
+        is left is on disk, and a sentence on stderr says how to send it. Afterwards `mirrored` has the mirrors that got
+        everything. A second call does nothing.
 
         Args:
             status: How it ended: `FINISHED`, `FAILED` or `KILLED`.

@@ -1,4 +1,4 @@
-"""How a run begins, or goes on: everything that can be wrong is found before anything is written."""
+"""How a run begins, or resumes: everything that can be wrong is found before anything is written."""
 
 import os
 import time
@@ -76,66 +76,66 @@ def start_run(
     rank: int | None = None,
     strict: bool = False,
 ) -> Run:
-    """Start a run, or go on with one, to be used as a context manager.
+    """Start a run, or resume one, to be used as a context manager.
 
     ```text
     with start_run("tensorboard:runs", params={"lr": 1e-3}) as run:
         run.log({"loss": 0.5}, step=1)
     ```
 
-    The run's directory, `<root>/<experiment>/<name>/`, is the truth: an event file that TensorBoard reads,
-    `params.json`, `artifacts/`. Where the name is taken, the directory is `<name>-2`, and so on.
+    The run's directory, `<root>/<experiment>/<name>/`, is the source of truth: an event file that TensorBoard reads,
+    `params.json`, `artifacts/`. If the name is taken, the directory is `<name>-2`, and so on.
 
     Args:
         target: `tensorboard:DIR` names the root of the run directories. `mlflow:URI` mirrors the run to an MLflow
             server or database from a thread; `mlflow:` alone is `MLFLOW_TRACKING_URI`, else `mlflow.db` here. A list
             is one root and its mirrors. None records nothing, at no cost, with the same methods.
         experiment: What the run belongs to.
-        name: For people; need not be unique. By default the time and four letters.
+        name: For people; it need not be unique. By default the time and the first four characters of its uid.
         uid: The run's one identity, by which mirrors know it; a random one by default.
-        resume: `never` starts a new run. `auto` goes on with the run of this uid or, without one, with the one run of
-            this experiment and name that is not finished: killed, failed or ended without a word; where there is none
-            it starts one. Without a name either, it is the one that was started without a name and with the same
-            parameters. `must` is `auto` that never starts one. What `load_state_dict` or `rewind` does not say,
-            the first `log` does: what the run goes on to repeat, it replaces.
-        directory: The root where no `tensorboard:DIR` names one; `.treadle/runs` by default. With `resume`, it may be
-            the directory of the very run to go on with.
+        resume: `never` starts a new run. `auto` resumes the run of this uid or, without one, the one run of this
+            experiment and name that is not finished: killed, failed, or left without an end; if there is none, it
+            starts one. Without a name either, it is the one that was started without a name and with the same
+            parameters. `must` is like `auto`, but never starts one. Where neither `load_state_dict` nor `rewind` has
+            set the place to resume at, the first `log` does: what the run then repeats is replaced.
+        directory: The root if no `tensorboard:DIR` names one; `.treadle/runs` by default. With `resume`, it may be the
+            directory of the very run to resume.
         params: Parameters by name, nested as you like: None, bool, int, float, str, lists, paths, dates, functions,
-            dtypes and the like; or an object of an attrs class or a dataclass, whose numbers are those that it declares.
+            dtypes and the like; or an object of an attrs class or a dataclass, with numbers of the types it declares.
         tags: Texts by name, which may be replaced later.
-        group: Runs of one group, such as seeds of one setting, are averaged in TensorBoard's HPARAMS page.
-        best: `min` or `max` by metric: `best/<metric>` is recorded whenever it is better than ever.
-        mirror: What sends to the mirrors: a `thread`, which takes a twentieth of the interpreter's time at most and is
-            fine for almost all, or a `process` of its own for each, which takes none and costs memory and a second.
+        group: Runs of one group, such as seeds of one setting, are averaged on TensorBoard's HPARAMS page.
+        best: `min` or `max` by metric: `best/<metric>` is recorded whenever it is better than ever before.
+        mirror: What sends to the mirrors: a `thread`, which takes at most a twentieth of the interpreter's time and
+            suits almost every run, or a separate `process` for each, which takes none but costs memory and a second.
         mirror_when: `logged` sends a mirror what is in the log; `committed` only what comes before the last `commit`,
             and everything when the run is finished. MLflow cannot take back what it was sent.
-        if_changed: What becomes of a parameter that a run which goes on had with another value: `record` says so, and
-            keeps the new one; `refuse` raises `ParamsChanged` before anything is written.
-        rank: Which of several processes this is, from 0; only that records. By default an initialised
-            `torch.distributed` says it, or the variables of torchrun, mpirun or srun.
+        if_changed: What to do with a parameter that a resumed run had with another value: `record` says so, and keeps
+            the new one; `refuse` raises `ParamsChanged` before anything is written.
+        rank: Which of several processes this is; only rank 0 records. By default an initialised `torch.distributed`
+            tells, or the variables of torchrun, mpirun or srun.
         strict: Whether something that cannot be written raises `RecordingFailed`, instead of being kept in memory.
 
     Returns:
-        The run. Use it as a context manager, so that it ends as what it was.
+        The run. Use it as a context manager, so that it ends with the right status.
 
     Raises:
-        InvalidTarget: the target names no place that is known, or two directories.
-        InvalidName: a name is empty or no text.
-        InvalidMapping: parameters or tags are no mapping.
-        InvalidChoice: one of the words is none that is known.
-        InvalidBest: `best` is no mapping of metrics to `min` or `max`.
-        InvalidRank: `rank` is no integer from 0.
+        InvalidTarget: the target names no known place, or two directories.
+        InvalidName: a name is empty or not a text.
+        InvalidMapping: parameters or tags are not a mapping.
+        InvalidChoice: one of the words is not a known one.
+        InvalidBest: `best` is not a mapping of metrics to `min` or `max`.
+        InvalidRank: `rank` is not an integer from 0.
         UnsupportedParam: a parameter has no exact form in JSON.
         RunDirectoryError: the run's directory cannot be written to.
-        RunExists: a new run was given the uid of one that is there.
+        RunExists: a new run was given the uid of one that exists.
         NoSuchRun: `resume` is `must`, and there is none.
         ParamsChanged: as `if_changed` says.
         SeveralRuns: more than one could be meant.
-        RunInUse: a living process writes the run.
-        CorruptRecord: the log of the run to go on with is damaged.
+        RunInUse: a living process is writing the run.
+        CorruptRecord: the log of the run to resume is damaged.
         MissingExtra: a mirror's library is not installed.
         MissingDriver: a database's own driver is not installed.
-        DatabaseUnusable: a mirror's sqlite file cannot be opened, or made.
+        DatabaseUnusable: a mirror's sqlite file cannot be opened, or created.
     """
     for argument, word, words in (
         ("resume", resume, get_args(Resume)),

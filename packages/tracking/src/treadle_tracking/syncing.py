@@ -1,4 +1,4 @@
-"""Sending what a run's mirrors have not got yet, from any process, also long after the run's own is gone."""
+"""Sending what a run's mirrors still lack, from any process, even long after the run's own is gone."""
 
 import os
 from collections.abc import Sequence
@@ -99,37 +99,37 @@ def sync(
     timeout: float | None = None,
     rebuild: bool = False,
 ) -> list[str]:
-    """Send one run to its mirrors: what they have already is not sent again, and would change nothing if it were.
+    """Send one run to its mirrors: what they already have is not sent again, and would change nothing if it were.
 
     It works for a run whose process was killed, and for one that is still being written: then it sends what is there.
     What a run with `mirror_when="committed"` holds back is sent, too.
 
     Args:
         directory: The run directory.
-        to: A mirror, such as `mlflow:sqlite:///mlflow.db`; once it was reached, it is one of the run's own. None is
-            every mirror that the run has had so far.
+        to: A mirror, such as `mlflow:sqlite:///mlflow.db`; once reached, it is one of the run's own. None means every
+            mirror that the run has had so far.
         timeout: Seconds for each mirror; None for as long as it takes.
-        rebuild: Whether the run at the mirror is deleted and made anew from the directory. That is the way to be rid
-            of points that an abandoned attempt has left in MLflow's charts, and of a run that was deleted there. What
-            somebody has added there by hand goes with the old run, which MLflow can bring back.
+        rebuild: Whether the run at the mirror is deleted and made anew from the directory. That gets rid of points that
+            an abandoned attempt has left in MLflow's charts, and replaces a run that was deleted there. What somebody
+            has added there by hand goes with the old run, which MLflow can restore.
 
     Returns:
         The mirrors that have everything now.
 
     Raises:
         RunDirectoryError: there is no run in this directory.
-        InvalidTimeout: `timeout` is no time.
+        InvalidTimeout: `timeout` is not a time.
         StillWritten: with `rebuild`, a process is writing the run.
         NoMirror: the run has no mirror, and `to` does not name one.
         PasswordNeeded: its mirror was given with a password, which is not kept.
         MirrorStateDamaged: the note of a mirror cannot be read.
-        InvalidTarget: `to` is no mirror, or `directory` no path.
+        InvalidTarget: `to` is not a mirror, or `directory` not a path.
         NotReplaceable: a mirror cannot make a run anew.
         MissingExtra: its mirror's library is not installed.
         MissingDriver: a database's own driver is not installed.
-        DatabaseUnusable: its mirror's sqlite file cannot be opened, or made.
-        SyncIncomplete: something did not arrive; what did need not be sent again. Of several mirrors, each that can
-            be reached has everything first.
+        DatabaseUnusable: its mirror's sqlite file cannot be opened, or created.
+        SyncIncomplete: something did not arrive; what did need not be sent again. With several mirrors, each that can
+            be reached gets everything first.
         OSError: the directory cannot be written to.
     """
     check_timeout(timeout)
@@ -182,7 +182,7 @@ def checked_directory(directory: object) -> Path:
     """A run's directory as it was named, absolute.
 
     Raises:
-        InvalidTarget: it is no path.
+        InvalidTarget: it is not a path.
     """
     text = os.fspath(directory) if isinstance(directory, os.PathLike) else directory
     if not isinstance(text, str) or not text or "\0" in text:
@@ -234,7 +234,7 @@ def _sent(directory: Path, uri: str, timeout: float | None, *, rebuild: bool) ->
 
 
 def forget(directory: Path, uri: str) -> bool:
-    """Take a mirror away from a run, if it has it; what is at the mirror stays there.
+    """Remove a mirror from a run, if it has it; what is at the mirror stays there.
 
     Args:
         directory: The run directory.

@@ -1,4 +1,4 @@
-"""Where a run goes, said in one string or a list of them: one directory that is the truth, and its mirrors."""
+"""Where a run goes, in one string or a list of them: one directory, the source of truth, and its mirrors."""
 
 import os
 import re
@@ -47,7 +47,7 @@ def absolute_path(path: str) -> Path:
     """`path` from the current directory or the user's home.
 
     Raises:
-        InvalidTarget: it has a `$VARIABLE` in it, or is no path of this system.
+        InvalidTarget: it has a `$VARIABLE` in it, or is not a path of this system.
     """
     shown = masked(path)
     if _VARIABLE.search(path):
@@ -127,9 +127,9 @@ def parse_targets(
 
     Args:
         target: `tensorboard:DIR` is the root of the run directories. `mlflow:URI` is a mirror; `mlflow:` alone is
-            `MLFLOW_TRACKING_URI` if that is set, else `mlflow.db` in the current directory. What else there is,
-            other packages bring (`backends`).
-        directory: The root where no `tensorboard:DIR` names one; `.treadle/runs` by default.
+            `MLFLOW_TRACKING_URI` if that is set, else `mlflow.db` in the current directory. Other packages may add
+            further ones (`backends`).
+        directory: The root if no `tensorboard:DIR` names one; `.treadle/runs` by default.
 
     Raises:
         InvalidTarget: a target is none of these, or several in one text; a path has a `$VARIABLE` in it; there is no
@@ -185,15 +185,15 @@ def parse_targets(
 def absolute_targets(
     target: str | Sequence[str], *, directory: str | os.PathLike[str] | None = None
 ) -> list[str]:
-    """The same targets for processes that are in other directories, or have another environment.
+    """The same targets, for processes that are in other directories or have another environment.
 
     Args:
-        target: As for `start_run`, which each process is to give what is returned to.
-        directory: Likewise; it is in what is returned.
+        target: As for `start_run`, to which each process passes what is returned.
+        directory: Likewise; it is part of what is returned.
 
     Returns:
-        `tensorboard:DIR`, which `open_runs` takes too, and after it the mirrors, with passwords that they were given
-        with. Everything in them is absolute, and `mlflow:` is the address that it stands for here.
+        `tensorboard:DIR`, which `open_runs` takes too, followed by the mirrors, with the passwords that they were given
+        with. Everything in them is absolute, and `mlflow:` becomes the address that it stands for here.
 
     Raises:
         InvalidTarget: a target names no place, or there are two directories; as `start_run` says.

@@ -91,7 +91,7 @@ class Checkpoints:
         Raises:
             WrongCheckpoint: The newest is none of a training.
             CheckpointUnreadable: It is damaged. The message names the newest older one beside it.
-            StateMismatch: It is one of another model, or of an engine made otherwise.
+            StateMismatch: It is one of another model, or of an engine with other settings.
             WrongRun: It belongs to another run.
         """
         if self._folder is None:

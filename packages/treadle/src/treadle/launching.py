@@ -36,8 +36,8 @@ _HELP = {
     "experiment": "what it belongs to; else the script's name",
     "name": "its name; else one is made",
     "uid": "its identity; else one is made",
-    "resume": "auto goes on with the unfinished run of this name, or, without one, of this config; must; never",
-    "changed": "go on although the config is another one",
+    "resume": "auto resumes the unfinished run of this name or, without a name, of this config; must; never",
+    "changed": "resume although the config has changed",
 }
 
 
@@ -169,7 +169,7 @@ def _launched(
             return main(resolution.config, run)
     except (KeyboardInterrupt, Terminated) as stop:
         if run is not None and run.recording:
-            _complain(program, f"stopped; the run is {run.status}, and goes on with: {again}")
+            _complain(program, f"stopped; the run is {run.status}; to resume it: {again}")
         if isinstance(stop, Terminated):
             raise
         sys.exit(130)  # what a shell gives for SIGINT
@@ -201,7 +201,7 @@ def _describe(run: Run, resolution: Resolution[Any], again: str) -> None:
 
 def _announce(run: Run, program: str) -> None:
     """Say where a new run is, if somebody sees it: in a pipe or a file, a script that goes well says nothing."""
-    if not run.recording or run.resumed or sys.stderr is None:  # of one that goes on it was said
+    if not run.recording or run.resumed or sys.stderr is None:  # for a resumed one it was said
         return
     with suppress(OSError, ValueError):  # whoever has closed stderr does not want to know
         if sys.stderr.isatty():

@@ -131,8 +131,8 @@ def training(
         validation: Loaders by name.
         until: When to stop. The limit is never overshot by more than one optimizer step.
         validate: How often to validate, besides at the end: a length, or a time. A trigger of your own is used as it is.
-        log: How often to log, besides at the end, likewise. Logging waits for the device.
-        checkpoint: How often to save, besides at the end, likewise.
+        log: The same for logging, which waits for the device.
+        checkpoint: The same for saving checkpoints.
         best: A metric of the validation and its direction, as in `"val/loss:min"`. The checkpoint of the best
             validation is `best.pt`. NaN is never the best; of equal values, the first is.
         keep: How many checkpoints to keep besides the best; None keeps all.

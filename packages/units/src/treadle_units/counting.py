@@ -137,25 +137,25 @@ class Counting:
 
     @property
     def outcome(self) -> Outcome | None:
-        """Why the run ended and how far it came; `None` while it goes on."""
+        """Why the run ended and how far it got; `None` while it goes on."""
         return self._outcome
 
     @property
     def step_now(self) -> bool:
-        """Whether the batch at hand closes an accumulation window: time for an optimizer step.
+        """Whether this batch closes an accumulation window: time for an optimizer step.
 
-        The last batch of a pass closes its window, and the batch that ends the run does.
+        The last batch of a pass closes its window, and so does the batch that ends the run.
         With `lookahead=False` a pass's last batch is not known, so its window runs on into the
         next pass; after the loop this is true if gradients still wait, and that step is counted.
         """
         return self._step_now
 
     def due(self) -> tuple[str, ...]:
-        """The names that the last `advance`, `stop` or end has made due, in declaration order.
+        """The names that the last `advance`, `stop` or end made due, in declaration order.
 
-        `batches` clears them when the loop's body is over.
-        After the loop they are what an end found later has made due, never a name that was due at
-        that batch already.
+        `batches` clears them after the loop's body.
+        After the loop they are those that an end found later made due, never a name that was
+        already due at that batch.
         """
         # Of an earlier batch where an `advance` since then has been quiet, and cleared nothing.
         return self._due if self._fired_at == self.progress.batches else ()
@@ -166,11 +166,11 @@ class Counting:
         """Count what was used since the last call, and return the names that it makes due.
 
         One call is one moment: points that it jumps over together are due once, and the limit is
-        looked at after it.
-        After the end it goes on counting; `Every` goes on being due, and nothing ends again.
+        checked after it.
+        After the end it keeps counting; `Every` keeps being due, and nothing ends again.
 
         Args:
-            records: Examples, over all ranks; at least one a batch.
+            records: Examples, over all ranks; at least one per batch.
             batches: Batches.
             steps: Optimizer updates.
             epochs: Passes over the data that these batches have ended; 1 with the last of a pass.
@@ -180,10 +180,10 @@ class Counting:
             The names due, in declaration order; `due()` returns the same.
 
         Raises:
-            EmptyBatch: There are batches without a record each; nothing is counted then.
-            InvalidCount: A count is negative or no plain `int`, or a counter is called what no
-                limit can name; nothing is counted then. Where nothing is to happen at a call, all
-                is not looked at: a float is found at the next call at which something is.
+            EmptyBatch: There are fewer records than batches; nothing is counted then.
+            InvalidCount: A count is negative or not a plain `int`, or a counter has a name that no
+                limit can have; nothing is counted then. If nothing is to happen at a call, not
+                everything is checked: a float is found at the next call at which something is.
             UnknownEpochLength: At the first call, fractions of epochs cannot be placed.
         """
         # The common case, kept to a few comparisons: nothing is to happen at these counts.
@@ -222,11 +222,11 @@ class Counting:
     def end_epoch(self) -> tuple[str, ...]:
         """Say that a pass over the data has ended; call it after each pass run to its end.
 
-        Where the last `advance` has said so by `epochs=1`, it only looks whether the pass has
-        brought the run nearer to its limit.
+        If the last `advance` said so with `epochs=1`, it only checks whether the pass has brought
+        the run nearer to its limit.
 
         Returns:
-            The names that this end makes due, without those due at the last batch already.
+            The names that this end makes due, without those already due at the last batch.
 
         Raises:
             EmptyEpoch: The pass has added nothing in the limit's unit; no epoch is counted for it
@@ -248,15 +248,15 @@ class Counting:
         """End the run here, and make due what is due at the end.
 
         Within `batches` with accumulation it takes effect at the batch that closes the window, so
-        that no gradient is lost; where the loop is left before that, or has been, `step_now` is
-        true then, and that step is counted.
-        A run that has ended stays ended as it did.
+        that no gradient is lost; if the loop is left before that, or has been, `step_now` is then
+        true, and that step is counted.
+        A run that has ended keeps its outcome.
 
         Args:
             reason: A word or two for `outcome`, such as `patience`.
 
         Raises:
-            InvalidArgument: The reason is no text, or an empty one.
+            InvalidArgument: The reason is not a text, or is empty.
         """
         if not isinstance(reason, str) or not reason:
             raise InvalidArgument(f"reason is {reason!r}; give a word or two, such as 'patience'")

@@ -34,7 +34,7 @@ class Limit(Value, ABC):
     @property
     @abstractmethod
     def alternatives(self) -> tuple[Length | Seconds, ...]:
-        """The amounts of which the first one reached ends it."""
+        """The amounts, of which the first one reached ends it."""
 
     @abstractmethod
     def __str__(self) -> str:
@@ -85,7 +85,7 @@ class Quantity(Limit):
     @property
     @abstractmethod
     def value(self) -> int | Fraction:
-        """How many; whole wherever it can be."""
+        """How many; an `int` wherever it can be."""
 
     @property
     @abstractmethod
@@ -143,7 +143,7 @@ class Quantity(Limit):
 
 @final
 class Length(Quantity):
-    """So many of a unit: records, batches, steps, epochs, or of a counter of yours.
+    """So many of a unit: records, batches, steps, epochs, or a counter of your own.
 
     A record is one example, counted over all ranks.
     A batch is what the loader yields.
@@ -157,7 +157,7 @@ class Length(Quantity):
 
     Raises:
         InvalidAmount: The value is zero, negative, a bool, a float, or a fraction of a whole thing.
-        InvalidUnit: The unit is no name for a counter.
+        InvalidUnit: The unit cannot be the name of a counter.
     """
 
     __slots__ = __match_args__ = ("value", "unit")
@@ -297,7 +297,7 @@ def _whole_where_possible(value: int | Fraction) -> int | Fraction:
 
 
 def is_exact(number: object) -> TypeGuard[int | Fraction]:
-    """Whether a number is an `int`, and no bool, or a `Fraction`."""
+    """Whether a number is an `int`, but not a bool, or a `Fraction`."""
     if isinstance(number, int):
         return not isinstance(number, bool)
     # After the plain integers, which need not wait for its import.

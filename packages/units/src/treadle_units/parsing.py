@@ -37,13 +37,13 @@ class Amount(Value):
 
 
 def read_alternatives(text: object) -> list[Amount]:
-    """Read the amounts that a text joins by `|`.
+    """Read the amounts that a text joins with `|`.
 
-    A value that is no text is refused here: a configuration file may hold a number.
+    A value that is not a text is refused here: a configuration file may hold a number.
 
     Raises:
         MalformedLimit: A part is not `<number> <unit>`.
-        MissingUnit: A part is a number alone.
+        MissingUnit: A part is only a number.
         UnknownUnit: A unit does not exist.
         InvalidAmount: A number divides by zero or has more digits than any run counts.
     """

@@ -29,7 +29,7 @@ class Progress:
         records: Examples, over all ranks.
         batches: Batches of the loader.
         steps: Optimizer updates.
-        epochs: Epochs that were ended.
+        epochs: Epochs that have ended.
         counters: The totals of further counters, such as tokens, by name.
     """
 
@@ -61,7 +61,7 @@ class Progress:
 
     @property
     def epoch(self) -> Counts:
-        """What was counted within the epoch that is not ended yet; its `epochs` is 0."""
+        """What was counted within the epoch that has not ended yet; its `epochs` is 0."""
         records, batches, steps = self._epoch_start
         elapsed_ns = self.stopwatch.elapsed_ns() - self._epoch_ns
         return Counts(
@@ -79,7 +79,7 @@ class Progress:
         return getattr(self, unit) if unit in _COUNTS else self.counters.get(unit, 0)
 
     def counts(self) -> Counts:
-        """What was counted until now, as a frozen value."""
+        """What was counted so far, as a frozen value."""
         return Counts(self.records, self.batches, self.steps, self.epochs, self.seconds)
 
     def end_epochs(self, epochs: int) -> None:
@@ -89,7 +89,7 @@ class Progress:
         self._epoch_ns = self.stopwatch.elapsed_ns()
 
     def state_dict(self) -> dict[str, Any]:
-        """The counters as JSON-able plain integers; times are nanoseconds."""
+        """The counters as plain integers that fit in JSON; times are nanoseconds."""
         epoch_records, epoch_batches, epoch_steps = self._epoch_start
         elapsed_ns = self.stopwatch.elapsed_ns()
         return {
@@ -106,10 +106,10 @@ class Progress:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state_dict` returned; time runs on from now.
+        """Resume from what `state_dict` returned; time runs on from now.
 
         Raises:
-            InvalidState: An entry is missing or is no count; nothing is changed then.
+            InvalidState: An entry is missing or is not a count; nothing is changed then.
         """
         from collections.abc import Mapping
 
@@ -135,7 +135,7 @@ def whole_entry(state: Mapping[str, Any], name: str) -> int:
     """Take a count out of a state.
 
     Raises:
-        InvalidState: It is missing, or no plain `int` of 0 or more.
+        InvalidState: It is missing, or not a plain `int` of 0 or more.
     """
     if name not in state:
         raise InvalidState(

@@ -22,7 +22,7 @@ _VERSION = 1
 class Schedule(Walking):
     """Counts a run, says what is due, and ends it.
 
-    In a loop of one's own:
+    In your own loop:
 
     ```python
     schedule = Schedule(until="10 epochs", validate=Every("1 epoch", at_end=True), save="500 steps")
@@ -33,29 +33,29 @@ class Schedule(Walking):
         for name in schedule.due(): ...
     ```
 
-    Inside of someone else's loop `advance` takes what was used since the last call, `end_epoch`
-    follows each pass, and the loop ends where `finished` is true.
+    Inside someone else's loop, `advance` takes what was used since the last call, `end_epoch`
+    follows each pass, and the loop ends once `finished` is true.
 
-    Where an epoch is a pass over the loader, whole epochs need no length.
+    If an epoch is a pass over the loader, whole epochs need no length.
     Seconds run from construction, or from `load_state_dict`, and are read at each `advance`.
     Records are those of all ranks, and a batch is one draw of every rank.
 
     Args:
         until: The limit, a `Limit` or text; reached means counted that far or beyond.
-        epoch_length: What one epoch is, where a pass over the data has no end or no meaning:
-            a `Length` in another unit than epochs, or text.
+        epoch_length: What one epoch is, if a pass over the data has no end or no meaning:
+            a `Length` in a unit other than epochs, or text.
         batches_per_epoch: How many batches a pass has, for fractions of epochs.
-            `batches` takes it from the loader's `len` where it is not given.
+            `batches` takes it from the loader's `len` if it is not given.
         resolve: `"first_epoch"` lets fractions of epochs wait until the first pass has shown how
             many batches an epoch has.
-        allow_short: Whether data that ends before the limit is a good end.
+        allow_short: Whether the data may end before the limit.
         clock: Returns seconds, monotonic.
-        **triggers: What is to be due, by name: `Every`, `At`, a length or text (as `Every` of it),
-            or `None` for never.
+        **triggers: When each name is due: `Every`, `At`, a length or text (as `Every` of it), or
+            `None` for never.
 
     Raises:
-        InvalidArgument: An argument is none that can be.
-        InvalidTrigger: A trigger is not one length.
+        InvalidArgument: An argument is not valid.
+        InvalidTrigger: A trigger is not a single length.
         UnitsError: A text cannot be read; see `Limit.parse`.
 
     Attributes:
@@ -68,7 +68,7 @@ class Schedule(Walking):
     def __reduce__(self) -> tuple[object, ...]:
         """Pickles and copies count on their own, from here on as after `load_state_dict`.
 
-        The clock of another process has another origin, and the loop at hand has the original.
+        The clock of another process has another origin, and the current loop has the original.
         """
         settings = {
             "until": self.until,
@@ -84,7 +84,7 @@ class Schedule(Walking):
         return _continued, (type(self), settings, self.state_dict(), self._outcome)
 
     def explain(self, geometry: Geometry | None = None) -> str:
-        """Write when each trigger is going to be due: first, next, last, and how many times.
+        """Write when each trigger will be due: first, next, last, and how many times.
 
         ```text
         until 10 epochs | 2 h, at most 14_370 records, 450 batches, 120 steps, 10 epochs
@@ -95,22 +95,22 @@ class Schedule(Walking):
           hist      100k records       never reached (14_370)
         ```
 
-        The columns are in batches, whatever the triggers count, and the table is of the whole run,
-        also where a part of it lies behind.
+        The columns are in batches, whatever the triggers count, and the table covers the whole run,
+        even if a part of it is over.
         The first line counts as `outcome` does, so its epochs are those that have ended.
         It is exact for data of these sizes; what they do not tell is `?`.
 
         Args:
-            geometry: The sizes of the data; without them, what is known all the same.
+            geometry: The sizes of the data; without them, it writes what is known anyway.
 
         Returns:
             Lines without a line break at the end.
 
         Raises:
             InvalidArgument: The schedule was given `batches_per_epoch`, and the geometry has
-                another; or it is no `Geometry`.
-            EmptyEpoch: Passes are too short for the geometry's windows, which drops those cut
-                short.
+                another; or it is not a `Geometry`.
+            EmptyEpoch: Passes are too short for the windows of the geometry, which drops those
+                that are cut short.
         """
         # Most runs never ask.
         from treadle_units.explanation import explain
@@ -132,12 +132,12 @@ class Schedule(Walking):
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """What is needed to continue, as JSON-able plain integers.
+        """What is needed to resume, as plain integers that fit in JSON.
 
-        A continued run is due at the same batches and ends at the same one.
+        In a resumed run, names are due at the same batches, and it ends at the same one.
         Limit and triggers are not part of it, so they may change, and so may the batch size.
         Names that are due are not part of it either: act on them before saving.
-        The gradients of an open accumulation window are not here: save where `step_now` is true.
+        The gradients of an open accumulation window are not in it: save where `step_now` is true.
         """
         check_totals(self.progress)
         progress = self.progress.state_dict()
@@ -153,9 +153,9 @@ class Schedule(Walking):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state_dict` returned.
+        """Resume from what `state_dict` returned.
 
-        Where the limit lies behind, the run is finished at once, and nothing is due.
+        If the limit has already been passed, the run is finished at once, and nothing is due.
 
         Raises:
             InvalidState: The state is not one of this class.

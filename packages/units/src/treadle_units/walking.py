@@ -33,20 +33,20 @@ class Walking(Counting):
     ) -> Generator[Batch, None, None]:
         """Pass over a loader until the limit; each batch is counted before it is yielded.
 
-        After a `break`, or after `load_state_dict`, it continues the pass, and the loader is
-        expected to continue it too; the loader's `len` is not used for the rest of that pass.
+        After a `break`, or after `load_state_dict`, it resumes the pass, and the loader is
+        expected to resume it, too; the loader's `len` is not used for the rest of that pass.
         Nothing is drawn past the limit from a one-shot iterator, and a batch drawn ahead of a
         `break` comes first when `batches` is next given the same iterator.
 
         Args:
             loader: Anything that can be iterated; a one-shot iterator is one epoch.
             accumulate: Batches for one optimizer step; see `step_now`.
-            records: How many records a batch has, over all ranks; without it `count_records` tells,
-                which sees the batch of this rank alone.
+            records: How many records a batch has, over all ranks; by default `count_records` tells,
+                which sees only the batch of this rank.
             lookahead: How the last batch of a pass is known: by `len`, else by drawing one batch
                 ahead (`None`), always by drawing ahead (`True`), or not at all (`False`, for
                 queues).
-            **counters: What else to count of each batch, such as
+            **counters: What else to count in each batch, such as
                 `tokens=lambda batch: batch["mask"].sum()`.
 
         Raises:
@@ -57,12 +57,12 @@ class Walking(Counting):
             UncountableBatch: A batch does not say how many records it has.
             EmptyBatch: A batch has no records.
             UnknownEpochLength: Fractions of epochs cannot be placed.
-            InvalidArgument: `accumulate`, `lookahead` or a function is none that can be.
-            InvalidCount: A function returns no whole number, or a counter is called what no limit
-                can name.
+            InvalidArgument: `accumulate`, `lookahead` or a function is not valid.
+            InvalidCount: A function does not return a whole number, or a counter has a name that no
+                limit can have.
 
         Warns:
-            UnprovenEnd: The limit is whole epochs alone, and the loader has no length.
+            UnprovenEnd: The limit is in whole epochs only, and the loader has no length.
         """
         for name in counters:
             check_counter(name)

@@ -1,7 +1,8 @@
 """The runtimes: how the engine talks to one process, or to several that train together.
 
-They are called by what they run on: `runtimes.torch()`, `runtimes.ddp()`, `runtimes.fsdp2()`, and
-by the framework that hosts the loop: `runtimes.fabric(fabric)`, `runtimes.accelerate(accelerator)`.
+They are named after what they run on: `runtimes.torch()`, `runtimes.ddp()`, `runtimes.fsdp2()`; or
+after the framework that hosts the loop: `runtimes.fabric(fabric)`,
+`runtimes.accelerate(accelerator)`.
 """
 
 from treadle_loop.runtimes.accelerate import AccelerateRuntime as accelerate  # noqa: N813

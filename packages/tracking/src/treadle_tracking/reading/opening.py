@@ -12,15 +12,15 @@ __all__ = ["open_runs"]
 def open_runs(target: str, *, infer_types: bool = False) -> Runs:
     """The runs of one place: `open_runs("tensorboard:runs")`, `open_runs("mlflow:http://HOST:5000")`.
 
-    Nothing is changed there, but that a directory with several megabytes of logs is given an index, which is only a cache.
-    A directory or a database that does not exist is not made.
+    Nothing is changed there, except that a directory with several megabytes of logs gets an index, which is only a
+    cache. A directory or a database that does not exist is not created.
 
     Args:
-        target: `tensorboard:DIR` is a run directory or one that runs are below; `mlflow:URI` an MLflow server or
-            database, and `mlflow:` the one that `start_run("mlflow:")` sends to. What else there is, other packages bring.
-        infer_types: Whether a parameter that its place has as text alone, as MLflow has those of runs that others have
-            written, is read as the int, float, True, False or None that it is exactly the text of. Runs of this package
-            have their types wherever they are.
+        target: `tensorboard:DIR` is a run directory or one with runs below it; `mlflow:URI` an MLflow server or
+            database, and `mlflow:` the one that `start_run("mlflow:")` sends to. Other packages may add further ones.
+        infer_types: Whether a parameter that is stored only as text, as in MLflow for runs that other programs wrote,
+            is read as the int, float, True, False or None of which it is exactly the text. Runs of this package keep
+            their types wherever they are.
 
     Raises:
         InvalidTarget: the target is none of these.

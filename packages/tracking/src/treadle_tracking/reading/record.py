@@ -22,7 +22,7 @@ ReadStatus: TypeAlias = Literal[RunStatus, "UNFINISHED"]
 
 @frozen(kw_only=True)
 class Contents:
-    """What a run has beside numbers, in the order of the names, each once."""
+    """What a run has besides numbers, in the order of the names, each once."""
 
     artifacts: tuple[str, ...] = ()  # paths with `/` between their parts
     images: tuple[str, ...] = ()
@@ -42,8 +42,8 @@ class RunRecord:
     experiment: str
     name: str
     group: str | None = None
-    # RUNNING: a process writes it. UNFINISHED: none does, and no end is recorded; it was killed without the time to
-    # say so, or never closed. Only a run directory can tell the two apart.
+    # RUNNING: a process writes it. UNFINISHED: none does, and no end is recorded; it was killed before it could say so,
+    # or never closed. Only a run directory can tell the two apart.
     status: ReadStatus
     started: float
     ended: float | None = None
@@ -52,13 +52,13 @@ class RunRecord:
     metrics: Mapping[str, float] = field(factory=dict)  # the last value of each
     # The least and the greatest value of each, NaN aside; None where only the histories tell.
     extremes: Mapping[str, tuple[float, float]] | None = field(default=None, repr=False)
-    directory: Path | None = None  # where it is one on this machine
-    url: str | None = None  # its page, where there is one
+    directory: Path | None = None  # if it is one on this machine
+    url: str | None = None  # its page, if there is one
     parent: str | None = None  # the identity of the run that this one belongs to
-    damage: str | None = None  # where it could be read no further, if it could not
+    damage: str | None = None  # where reading had to stop, if it had to
     known_contents: Contents | None = field(
         default=None, repr=False
-    )  # None where they must be asked for
+    )  # None if they must be asked for
     reader: "Reader" = field(repr=False, eq=False)
 
     def __hash__(self) -> int:
@@ -74,7 +74,7 @@ class RunRecord:
         return tuple((step, value) for step, _, value in self.points(name))
 
     def points(self, name: str) -> Points:
-        """The same in columns, with the times. Raises likewise."""
+        """The same in columns, with the times. Raises the same."""
         for _, _, points in self.reader.histories([self], [name]):
             return points
         raise UnknownMetric(name, self.name, self.metrics)
@@ -84,13 +84,13 @@ class RunRecord:
 
         Args:
             path: The artifact, as `artifacts` has it.
-            to: The folder that it is put into, below which the folders of its path are made.
+            to: The folder to put it into; the folders of its path are made below it.
 
         Returns:
             The file. One that was there is replaced, as a whole.
 
         Raises:
-            UnknownArtifact: the run has none of this path.
+            UnknownArtifact: the run has none at this path.
             TrackingError: the place cannot be reached, or no longer has it.
             OSError: the file cannot be written.
         """
@@ -104,7 +104,7 @@ class RunRecord:
 
     @property
     def contents(self) -> Contents:
-        """What it has beside numbers: asked for anew every time where it was not read along with the run."""
+        """What it has besides numbers: asked for anew every time if it was not read along with the run."""
         if self.known_contents is not None:
             return self.known_contents
         return self.reader.contents(self)
@@ -136,5 +136,5 @@ class RunRecord:
 
     @property
     def functions(self) -> Mapping[str, str]:
-        """`module:name` of its functions by the names that they were given."""
+        """`module:name` of its functions, by the names that they were given."""
         return self.contents.functions

@@ -19,7 +19,7 @@ __all__ = ["Runs"]
 
 
 class Runs:
-    """Runs, the first started first, or in the order of a search. They are read when the first is asked for, and kept.
+    """Runs, in the order they were started or that of a search. They are read when first asked for, and kept.
 
     Attributes:
         target: The place that they are read from, as messages show it.
@@ -32,7 +32,7 @@ class Runs:
 
     @property
     def records(self) -> tuple[RunRecord, ...]:
-        """All of them, read by now.
+        """All of them, read now if they were not before.
 
         Raises:
             TrackingError: the place cannot be reached.
@@ -52,7 +52,7 @@ class Runs:
         return f"<Runs of {self.target}: {how_many}>"
 
     def __contains__(self, run: object) -> bool:
-        """Whether there is a run that is called so, as for `runs[…]`, or this very record."""
+        """Whether there is a run of this uid, name or identity, as for `runs[…]`, or this very record."""
         if isinstance(run, str):
             return any(run in (one.uid, one.name, one.identity) for one in self.records)
         return run in self.records
@@ -64,13 +64,13 @@ class Runs:
     def __getitem__(self, key: slice) -> Self: ...
 
     def __getitem__(self, key: str | int | slice) -> "RunRecord | Self":
-        """The run of this uid or, if there is none, of this name, or of what it is called at its place; or by its number.
+        """The run of this uid or, if there is none, of this name, or of this identity at its place; or of this number.
 
         Raises:
             InvalidName: the key is neither a text nor a number.
             UnknownRun: there is no such run.
             AmbiguousRun: there are several.
-            NoSuchNumber: there are fewer. It is an IndexError, too.
+            NoSuchNumber: there are fewer runs. It is an IndexError, too.
         """
         if isinstance(key, slice):
             return type(self)(self._reader, self.records[key])
@@ -100,7 +100,7 @@ class Runs:
 
     @property
     def unreadable(self) -> tuple[Exception, ...]:
-        """What could not be looked into when they were read, such as a folder that nobody may enter."""
+        """What could not be read along with them, such as a folder that may not be entered."""
         return tuple(getattr(self._reader, "unreadable", ()))
 
     @property
@@ -115,15 +115,15 @@ class Runs:
         order_by: str | Sequence[str] | None = None,
         limit: int | None = None,
     ) -> Self:
-        """Those of which a filter is true: `runs.search("params.lr > 1e-3 and metrics['val/loss'] < 0.2")`.
+        """Those for which a filter is true: `runs.search("params.lr > 1e-3 and metrics['val/loss'] < 0.2")`.
 
         Args:
             filter: In the language of the guide's page on searching; an empty one is true of every run.
-            order_by: Fields, each with `desc` where the greatest comes first, such as `"metrics['val/loss']"`.
+            order_by: Fields, each with `desc` if the greatest is to come first, such as `"metrics['val/loss']"`.
             limit: How many at most.
 
         Raises:
-            SearchError: the filter, the order or the limit is none; the message shows where.
+            SearchError: the filter, the order or the limit is not valid; the message shows where.
             TrackingError: the place cannot be reached.
         """
         from treadle_tracking.searching import parse, search
@@ -137,7 +137,7 @@ class Runs:
         return type(self)(self._reader, search(records, filter, order_by, limit, extremes))
 
     def dataframe(self) -> "pd.DataFrame":
-        """One row a run: who it is, its parameters, tags, and the last value of each metric.
+        """One row per run: its identity, parameters, tags, and the last value of each metric.
 
         Columns are typed by what the runs hold, and are the same for the same runs wherever they are read.
 
@@ -150,7 +150,7 @@ class Runs:
         return dataframe(self.records)
 
     def _repr_html_(self) -> str | None:
-        """The same table, where these runs are the last value of a notebook's cell; None without pandas."""
+        """The same table, if these runs are the last value of a notebook's cell; None without pandas."""
         try:
             frame = self.dataframe()
         except MissingExtra:
@@ -158,7 +158,7 @@ class Runs:
         return str(frame.to_html(notebook=True, max_rows=60, max_cols=20, show_dimensions=True))
 
     def history(self, *names: str) -> "pd.DataFrame":
-        """One row a point of these metrics, of all where none is named: run, metric, step, time and value.
+        """One row per point of these metrics, or of all if none is named: run, metric, step, time and value.
 
         Raises:
             UnknownMetric: no run has a metric of this name.
@@ -170,10 +170,10 @@ class Runs:
         return history(self.records, names or None)
 
     def json(self, *, contents: bool = False) -> list[dict[str, Any]]:
-        """Everything of the runs but their histories, as plain values: what `json.dumps` takes.
+        """Everything about the runs but their histories, as plain values that `json.dumps` takes.
 
         Args:
-            contents: Whether to name what they have beside numbers, too: a server is asked for it run by run.
+            contents: Whether to name what they have besides numbers, too: a server is asked for it run by run.
 
         Raises:
             TrackingError: the place cannot be reached.
@@ -189,12 +189,12 @@ class Runs:
         return params_json(self.records)
 
     def compare(self, *runs: "str | int | RunRecord") -> "Comparison":
-        """What differs between runs: by uid, name or number, or any records, also of other places; all, if none is named.
+        """What differs between runs, given by uid, name or number, or as records, even of other places; all by default.
 
         Raises:
             UnknownRun: there is no such run.
             AmbiguousRun: there are several.
-            TooFewRuns: there are not two.
+            TooFewRuns: there are fewer than two.
         """
         from treadle_tracking.comparing import compare
 
@@ -208,7 +208,7 @@ class Runs:
         return parallel_coordinates(self.records, **options)
 
     def close(self) -> None:
-        """Let go of connections. What is read afterwards makes them again."""
+        """Close connections. Reading anything afterwards opens them again."""
         self._reader.close()
 
 
