@@ -7,7 +7,13 @@ from treadle_loop.errors import RankFailed, RanksOutOfStep
 from treadle_loop.runtime import Runtime
 
 Place = Literal[
-    "an update", "the counts of an update", "test_epoch", "over_ranks", "state_dict", "predict"
+    "an update",
+    "the first update",
+    "the counts of an update",
+    "test_epoch",
+    "over_ranks",
+    "state_dict",
+    "predict",
 ]
 """What a rank may be doing while it waits for the others."""
 

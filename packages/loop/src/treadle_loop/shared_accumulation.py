@@ -16,7 +16,7 @@ from treadle_loop.errors import RanksOutOfStep
 from treadle_loop.gradients import multiply_gradients
 from treadle_loop.loss import Mean, Outcome
 from treadle_loop.means import RunningMean, wide, wide_on
-from treadle_loop.meeting import SLOTS, agree
+from treadle_loop.meeting import SLOTS, agree, gather
 from treadle_loop.runtime import Runtime
 
 
@@ -29,7 +29,9 @@ class SharedAccumulation:
     first batches say how much a batch may weigh, in one collective, and what is left is settled at
     the end; in a window of one batch that first collective is W itself.
 
-    Whether a step gives a weight, and which metrics and counts, must be the same on all ranks.
+    Whether a step gives a weight, and which metrics and counts, must be the same on all ranks. The
+    first update of an engine sees to that, where a sum of others would be of another size, or of
+    other things.
     """
 
     def __init__(
@@ -39,18 +41,24 @@ class SharedAccumulation:
         model: nn.Module,
         optimizer: Optimizer,
         backward: Callable[[Tensor], None],
+        *,
+        is_first: bool,
     ) -> None:
         self._window = window
         self._runtime = runtime
         self._model = model
         self._optimizer = optimizer
         self._backward = backward
+        self._is_first = is_first
         self._scale: Tensor | float | None = None
         self._exact = True
         self._by_records = False
 
     def backward(self, value: Tensor, outcome: Outcome) -> None:
         """Add the gradient of one value."""
+        if self._is_first:
+            self._check_alike(outcome)
+            self._is_first = False
         weight = outcome.weight
         scale = self._scale
         if scale is None:
@@ -88,6 +96,19 @@ class SharedAccumulation:
         weighted = any("weight" in outcome.said for outcome in outcomes)
         shared = {name: Mean(means[row], sums[row, 1]) for row, name in enumerate(names, 1)}
         return [Outcome(means[0], total if weighted else records, records, counts, shared)]
+
+    def _check_alike(self, outcome: Outcome) -> None:
+        """See that the step gives the same things on every rank."""
+        own = [f"the metric {name!r}" for name in sorted(outcome.metrics)]
+        own += [f"the count {name!r}" for name in sorted(outcome.counts)]
+        own += [f"the {name}" for name in sorted(outcome.said)]
+        for rank, other in enumerate(gather(self._runtime, "the first update", own)):
+            if other != own:
+                raise RanksOutOfStep(
+                    f"the step gives {', '.join(own) or 'nothing but a loss'} on rank "
+                    f"{self._runtime.rank}, and {', '.join(other) or 'nothing but a loss'} on rank "
+                    f"{rank}: what it gives has to be the same on every rank",
+                )
 
     def _common_scale(self, value: Tensor, outcome: Outcome) -> Tensor | float:
         world_size = self._runtime.world_size

@@ -68,6 +68,7 @@ class Updater:
         self._backward: Callable[[Tensor], None]
         self._backward = runtime.backward if scaling is None else scaling.backward
         self._shared = runtime.world_size > 1
+        self._met = False  # whether the ranks know that they do the same
         self.busy = False
         self._gradients = Dropping(model, optimizer)
         self._plain = all(each is None for each in (clip_norm, clip_value, scaling, finite))
@@ -121,6 +122,7 @@ class Updater:
             window.drawn(batches)
             if accumulation is not None:
                 outcomes = accumulation.settle(outcomes)
+                self._met = True
                 records = sum(outcome.records for outcome in outcomes)
             if index == 0:
                 check_reached(optimizer, outcomes)
@@ -146,7 +148,12 @@ class Updater:
     def _accumulation(self, window: Window) -> Accumulation | SharedAccumulation:
         if isinstance(window, AgreedPass):
             return SharedAccumulation(
-                window, self.runtime, self.model, self.optimizer, self._backward
+                window,
+                self.runtime,
+                self.model,
+                self.optimizer,
+                self._backward,
+                is_first=not self._met,
             )
         return Accumulation(
             window.planned,

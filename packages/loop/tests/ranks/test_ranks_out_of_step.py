@@ -148,8 +148,51 @@ def test_any_number_of_counts(ranks, many):
     assert 2 == len(counts)
 
 
-def test_counts_of_other_names(ranks):
-    """Steps that give other counts on another rank are an error, however many they are."""
+@pytest.mark.parametrize(
+    ("own", "other"),
+    [
+        ({"counts": {"images": 1}}, {"counts": {"words": 1}}),
+        ({"counts": {"images": 1}}, {"counts": dict.fromkeys(map(str, range(20)), 1)}),
+        ({"counts": {"images": 1}}, {}),
+        ({"metrics": {"accuracy": 0.5}}, {"metrics": {"error": 0.5}}),
+        ({"metrics": {"accuracy": 0.5}}, {}),
+        ({"weight": 3}, {}),
+        ({}, {"records": 3, "weight": 3}),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", ["ddp", "fsdp2"])
+def test_a_step_that_gives_other_things(ranks, kind, own, other):
+    """A step that gives more, less or other things on another rank is an error that names them, before any is summed."""
+    message = "the step gives {} on rank {}, and {} on rank {}: what it gives has to be the same on every rank"
+    errors = [
+        ("RanksOutOfStep", message.format(named(own), 0, named(other), 1)),
+        ("RanksOutOfStep", message.format(named(other), 1, named(own), 0)),
+    ]
+
+    assert errors == ranks(given, kind, (own, other))
+
+
+def named(given):
+    names = [f"the metric {name!r}" for name in given.get("metrics", ())]
+    names += [f"the count {name!r}" for name in sorted(given.get("counts", ()))]
+    names += [f"the {name}" for name in ("records", "weight") if name in given]
+    return ", ".join(names) or "nothing but a loss"
+
+
+def given(here, kind, each):
+    torch.manual_seed(0)
+    model, runtime = here.wrap(nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 1)), kind)
+
+    def step(model, batch):
+        return Loss(model(batch).square().mean(), **here.mine(each))
+
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    return error_of(Engine(model, step, optimizer, runtime=runtime).train_epoch, BATCHES)
+
+
+def test_counts_of_other_names_later(ranks):
+    """Steps that come to give other counts on another rank are an error, however many they are."""
     few, many = ["images"], [f"count {index}" for index in range(20)]
     reason = ": which it gives has to be the same on every rank"
     named = "the step gives the counts {} on rank {}, and others on rank {}"
@@ -157,20 +200,28 @@ def test_counts_of_other_names(ranks):
         first = named.format(", ".join(sorted(own)), 0, 1) + reason
         second = named.format(", ".join(sorted(other)), 1, 0) + reason
 
-        assert [(("RanksOutOfStep", first), []), (("RanksOutOfStep", second), [])] == ranks(
-            counted, (own, other)
+        assert [("RanksOutOfStep", first), ("RanksOutOfStep", second)] == ranks(
+            counted_later, (own, other)
         )
 
 
-def test_counts_on_one_rank(ranks):
-    """A step that gives counts on one rank only is an error that says so."""
+def test_counts_on_one_rank_later(ranks):
+    """A step that comes to give counts on one rank only is an error that says so."""
     message = (
         "rank 0 is at the counts of an update and rank 1 at an update: whether a step gives counts "
         "has to be the same on every rank"
     )
-    first, second = ranks(counted, (["words"], []))
+    first, second = ranks(counted_later, (["words"], []))
 
-    assert ("RanksOutOfStep", message) == first[0] == second[0]
+    assert ("RanksOutOfStep", message) == first == second
+
+
+def counted_later(here, names):
+    counts = []  # from the second update on
+    engine = engine_of(here, counts=counts)
+    engine.update([BATCHES[0]])
+    counts.extend(here.mine(names))
+    return error_of(engine.train_epoch, BATCHES)
 
 
 class Elsewhere:

@@ -124,6 +124,8 @@ def test_gradients_are_held_back_within_a_window(ranks, kind, accumulate, count)
         )
         for size in sizes
     ]
+    asked = expected[0][0]
+    asked[1 + (sizes[0] > 1) : 1 + (sizes[0] > 1)] = ["agree", "gather"]  # once, what a step gives
 
     assert [expected, expected] == ranks(calls, kind, accumulate, count)
 
