@@ -198,6 +198,6 @@ def test_a_checkpoint_that_is_cut(alone, tmp_path):
         return str(caught.value)
 
     assert (
-        "the state was saved with optimizer.state.0.exp_avg and has none now; load all that was "
+        "the state was saved with optimizer.state.0.exp_avg and lacks it now; load all that was "
         "saved: all names in its metadata"
     ) == alone(cut)

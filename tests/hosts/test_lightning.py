@@ -393,7 +393,7 @@ def test_options_belong_to_a_target() -> None:
         logger_of(start_run(None), name="late")
 
     assert (
-        "RunLogger was given a run, which is started, and with it 'name'; give them to start_run, or give RunLogger a "
+        "RunLogger was given a run, already started, together with 'name'; give them to start_run, or give RunLogger a "
         "target, such as 'tensorboard:runs'"
     ) == str(caught.value)
 
@@ -421,7 +421,7 @@ def test_an_optimizer_that_is_made_is_found_at_once() -> None:
         StepModule(model, step, sgd(model.parameters()))
 
     assert (
-        "the optimizer is of type SGD, and what makes one of the model's parameters was expected, such as "
+        "the optimizer is of type SGD, and a function of the model's parameters was expected, such as "
         "partial(torch.optim.SGD, lr=0.1)"
     ) == str(caught.value)
 

@@ -248,7 +248,7 @@ def test_the_error_says_how_to_go_on(notebook: Notebook, tmp_path: Path, gate: P
     assert "KeyboardInterrupt" == kind
     assert (
         f"stopped after step 5, which is saved in {tmp_path}/runs/default/a/checkpoints: the same call goes on from "
-        f"there with this run, which start_run(..., name='a', resume='auto') gives again when it is closed"
+        f"there with this run, which start_run(..., name='a', resume='auto') reopens once it is closed"
     ) == message
 
 

@@ -413,8 +413,8 @@ def test_a_model_that_was_not_prepared(ranks):
     """On two ranks, a model that did not go through accelerator.prepare is refused."""
     message = (
         "the model is a Sequential, and runtimes.accelerate() expects one that accelerator.prepare "
-        "made a DistributedDataParallel, or put through fully_shard (FSDP2), or left as it was "
-        "where there is one process; call that, with a strategy that does so"
+        "wrapped in DistributedDataParallel, sharded by fully_shard (FSDP2) or, with one "
+        "process, left as it was; call that, with a strategy that does so"
     )
 
     assert [message, message] == ranks(unprepared)
@@ -585,8 +585,8 @@ def dealt_twice(here, host):
 def test_a_share_is_not_dealt_out_again(ranks, host):
     """A loader that deals out by itself, and went through the host as well, is refused."""
     message = (
-        "the loader deals a rank's share of the records out over the ranks again, so most records "
-        "would never be seen; leave it as it was made: it is dealt out already, and the engine "
+        "the loader splits a rank's share of the records over the ranks again, so most records "
+        "would never be seen; leave it as it was made: it is split already, and the engine "
         "moves its batches"
     )
 

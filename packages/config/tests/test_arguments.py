@@ -127,7 +127,7 @@ def test_each_form_of_a_flag_has_one_meaning(argv, expected):
             ["--no-amount"],
             (
                 "amount (cli --no-amount): expected int, got '--no-amount'; "
-                "amount is neither a bool nor may it be null"
+                "amount is neither a bool nor nullable"
             ),
         ),
         (["--help"], "help (cli --help): expected the flag of a setting, got '--help'"),
@@ -234,7 +234,7 @@ def test_what_is_no_json_is_yaml(argv, expected):
             ["--inner", "{use_cache:no}"],
             (
                 "inner (cli --inner): expected JSON or YAML, got {use_cache:no}; "
-                "YAML wants a blank after the colon: use_cache: no"
+                "YAML needs a space after the colon: use_cache: no"
             ),
         ),
         (

@@ -179,7 +179,7 @@ def test_main_without_an_annotation_is_a_schema_error():
         run_cli(main, argv=[])
 
     assert str(caught.value).endswith(
-        "says no config class; annotate its parameter, as in `def main(config: Config)`"
+        "names no config class; annotate its parameter, as in `def main(config: Config)`"
     )
 
 

@@ -102,7 +102,7 @@ def test_a_value_knows_its_line_in_json_and_yaml(schemas, yaml, written):
         (
             "a.yaml",
             "deep: &x [*x]\n",
-            ("file a.yaml:1: is not valid YAML: an alias stands within what it names"),
+            ("file a.yaml:1: is not valid YAML: an alias is inside what it names"),
         ),
         (
             "a.yaml",
@@ -140,7 +140,7 @@ def test_a_value_knows_its_line_in_json_and_yaml(schemas, yaml, written):
         (
             "a.yaml",
             "deep: &x\n  <<: *x\n",
-            ("file a.yaml:1: is not valid YAML: an alias stands within what it names"),
+            ("file a.yaml:1: is not valid YAML: an alias is inside what it names"),
         ),
         (
             "a.yaml",

@@ -229,7 +229,7 @@ def test_other_kinds_of_parameters_are_refused():
         Codecs().decode({}, Many[int, str])
 
     assert (
-        "Many: Many has parameters that are no plain type variables; "
+        "Many: Many has parameters that are not plain type variables; "
         "declare a subclass that says what they are"
     ) == str(caught.value)
 

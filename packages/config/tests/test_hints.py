@@ -82,7 +82,7 @@ def test_a_field_without_an_annotation_is_named_as_that(said):
     ]
 
     lr, size = (
-        f"it has no annotation in {cls}, so it is no field; write {annotated}"
+        f"it has no annotation in {cls}, so it is not a field; write {annotated}"
         for cls, annotated in (("Outer", "lr: float"), ("Inner", "size: int"))
     )
     assert [{lr, size}, {lr, size}, {""}] == [
@@ -277,7 +277,7 @@ def test_another_class_of_the_same_name_is_told(schemas, said):
 
     (actual,) = said(load, schemas.Config, {"optim": {"type": other}})
 
-    assert "it is another class than the Adam that is declared" == actual.partition("; ")[2]
+    assert "it is a different class from the declared Adam" == actual.partition("; ")[2]
 
 
 def test_a_long_value_is_not_said_again_in_the_hint(said):

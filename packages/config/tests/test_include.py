@@ -297,7 +297,7 @@ def test_only_the_top_of_a_file_includes(files, said):
 
     assert (
         [
-            "inner.include (file main.json:1): expected a field of Inner, got 'include'; it stands at the top of a file"
+            "inner.include (file main.json:1): expected a field of Inner, got 'include'; it belongs at the top of a file"
         ],
         "expected a field of Holder, got 'include'",
     ) == (actual[0], actual[1][0].partition(": ")[2])

@@ -17,7 +17,7 @@ class Config:
     free: Any = None
 
 
-OCTAL = "some readers take a number that begins with 0 for octal; leave the 0 out"
+OCTAL = "some readers take a leading 0 to mean octal; leave the 0 out"
 
 
 @pytest.mark.parametrize("name", ["whole", "real"])

@@ -218,7 +218,7 @@ def test_what_stands_where_anything_may_is_plain():
 
     assert (
         (
-            f"{Path('b')!r} stands where any value may, so that nothing says how it is read "
+            f"{Path('b')!r} stands where any value may, so nothing says how to read it "
             "back; declare its type"
         ),
         {"a": [1, None, {"b": True}]},

@@ -252,11 +252,11 @@ def test_a_link_that_cannot_work_is_found_when_the_schema_is_seen():
         "warmup: the link reads 'inner.sise', but Inner has no field 'sise'; did you mean 'size'?",
         (
             "warmup: the link reads 'size', which is declared later; declare the link after it"
-            " (a subclass that declares such a field again declares the link again)"
+            " (a subclass that redeclares such a field must redeclare the link)"
         ),
-        "a: the links go in a circle: a -> b -> a; give one of them a value instead",
+        "a: the links form a circle: a -> b -> a; give one of them a value instead",
         "inner: Inner has no field 'sise' to link; it has size",
-        "inner: linked(Inner, ...) is none of int",
+        "inner: linked(Inner, ...) does not fit int",
         "upper: the link reads 'text.upper', but str has no fields; link to the whole value",
     ] == actual
 
@@ -282,11 +282,11 @@ def test_a_subclass_that_declares_an_input_again_is_told_to_declare_the_link_aga
         (
             "a link of Sub reads 'size', but Sub has no value for 'size' at that point; "
             "a link reads fields declared before it, so declare it after them"
-            " (a subclass that declares such a field again declares the link again)"
+            " (a subclass that redeclares such a field must redeclare the link)"
         ),
         (
             "warmup: the link reads 'size', which is declared later; declare the link after it"
-            " (a subclass that declares such a field again declares the link again)"
+            " (a subclass that redeclares such a field must redeclare the link)"
         ),
     ) == (str(bare.value), str(loaded.value))
 
@@ -303,7 +303,7 @@ def test_a_link_in_a_dataclass_is_a_schema_error():
         load(Plain)
 
     assert (
-        "warmup: Plain is a dataclass, and an attrs field or a link says nothing there; "
+        "warmup: Plain is a dataclass, where an attrs field or a link has no effect; "
         "make it an attrs class"
     ) == str(caught.value)
 

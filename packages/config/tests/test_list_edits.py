@@ -229,28 +229,28 @@ LATE = "its default is computed after all layers; give the whole list"
             "--names[0]=b",
             (
                 "names[0] (cli --names[0]): expected the flag of a setting, got '--names[0]'; "
-                "the items of a set have no index; one more is --names+=VALUE"
+                "the items of a set have no index; add one with --names+=VALUE"
             ),
         ),
         (
             "--layers[x]=b",
             (
                 "layers[x] (cli --layers[x]): expected the flag of a setting, got '--layers[x]'; "
-                "an item is --layers[0]; one more is --layers+=VALUE"
+                "an item is --layers[0]; add one with --layers+=VALUE"
             ),
         ),
         (
             "--layers[1234567890]=1",
             (
                 "layers[1234567890] (cli --layers[1234567890]): expected the flag of a setting, "
-                "got '--layers[1234567890]'; an item is --layers[0]; one more is --layers+=VALUE"
+                "got '--layers[1234567890]'; an item is --layers[0]; add one with --layers+=VALUE"
             ),
         ),
         (
             "--inner+=1",
             (
                 "inner+ (cli --inner+): expected the flag of a setting, got '--inner+'; "
-                "inner is no list but Inner"
+                "inner is not a list but Inner"
             ),
         ),
         (

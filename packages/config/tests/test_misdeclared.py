@@ -64,21 +64,21 @@ class LinkOfTooMuch:
         (
             FieldOfLink,
             (
-                "x: the default is a field; a link is one by itself, as in "
+                "x: the default is a field; a link already is one, as in "
                 "`x: ... = link(fn, path, metadata=...)`"
             ),
         ),
         (
             LinkOfNothing,
             (
-                "x: the function of the link takes 1 value, and the link has 0 paths; "
+                "x: the function of the link takes 1 value, but the link has 0 paths; "
                 "write link(fn, path, ...), a path for each"
             ),
         ),
         (
             LinkOfTooMuch,
             (
-                "x: the function of the link takes 0 values, and the link has 1 path; "
+                "x: the function of the link takes 0 values, but the link has 1 path; "
                 "write link(fn, path, ...), a path for each"
             ),
         ),
@@ -158,7 +158,7 @@ def test_a_function_that_wants_more_than_a_config_is_told_before_anything_is_rea
         run_cli(wants_more, argv=["--wrong"])
 
     assert (
-        "wants_more wants 'extra' as well, and is called with the config alone; give it a default"
+        "wants_more needs 'extra' as well, but is called with the config alone; give it a default"
     ) == str(caught.value)
 
 
@@ -194,7 +194,7 @@ def test_a_layer_has_a_name_of_its_own(name):
     with pytest.raises(ValueError) as caught:
         layer(name, {}, at="file")
 
-    assert f"layer({name!r}, ...): a name tells it from all other layers, such as 'cluster'" == str(
+    assert f"layer({name!r}, ...): give it a name of its own, such as 'cluster'" == str(
         caught.value
     )
 
@@ -223,7 +223,7 @@ def test_a_resolution_is_not_pickled():
         pickle.dumps(resolve(Config))
 
     assert (
-        "a Resolution is not pickled, as its schema may hold functions: send its .config, or "
+        "a Resolution cannot be pickled, as its schema may hold functions: send its .config, or "
         'what .dump("source") gives, and resolve that there'
     ) == str(caught.value)
 
@@ -235,7 +235,7 @@ def test_two_variables_for_one_field_are_a_problem(monkeypatch, said):
 
     assert [
         (
-            "y (env E_y): expected one value, got a second; both E_Y and E_y say it; "
+            "y (env E_y): expected one value, got a second; both E_Y and E_y set it; "
             "remove one of the two"
         )
     ] == said(load, Config, env="E_")

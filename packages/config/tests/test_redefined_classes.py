@@ -65,4 +65,4 @@ def test_two_classes_of_one_name_in_different_places_share_a_tag(said):
 
     actual = said(load, Config, {"optim": {"type": "twin"}})
 
-    assert (2, True) == (len(classes), "Twin share it; give one another with" in actual[0])
+    assert (2, True) == (len(classes), "Twin share it; give one its own with" in actual[0])

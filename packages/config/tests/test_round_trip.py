@@ -234,7 +234,7 @@ def test_text_that_yaml_cannot_hold_is_refused_when_it_is_written(tmp_path):
 
     assert (
         (
-            "'a\\udcff' holds half a surrogate, as a file name that is no UTF-8 does, and "
+            "'a\\udcff' holds a lone surrogate, like a file name that is not UTF-8, and "
             "YAML has no way to write it; write a .json file"
         ),
         [],

@@ -72,7 +72,7 @@ def test_what_cannot_serve_is_found_with_its_path(schemas):
         "inner.keys: the keys of a dict are scalars, not tuple[int, int]",
         (
             f"inner.tags: SGD and {Twice.__qualname__} share the tag sgd; "
-            'give one another with @setting(tag="...")'
+            'give one its own with @setting(tag="...")'
         ),
     ] == actual
 
@@ -187,17 +187,17 @@ def test_a_constructor_that_does_not_take_the_fields_is_found(schemas):
             actual.append(str(error))
 
     takes = "which is a field of it; let it take every field by name, or declare the field with"
-    wants = "which is no field of it, so that no config could hold it; give it a default there, or"
+    needs = "which is not a field, so no config can hold it; give it a default there, or"
     assert [
         f"inner: the __init__ of Narrow takes no 'b', {takes} init=False",
-        f"inner: the __init__ of Wide wants 'scale', {wants} make it a field",
+        f"inner: the __init__ of Wide needs 'scale', {needs} make it a field",
         1,
         f"inner: the __init__ of NoneAtAll takes no 'a', {takes} init=False",
-        f"inner: the __init__ of Lost wants 'scale', {wants} make it a field",
+        f"inner: the __init__ of Lost needs 'scale', {needs} make it a field",
         2,
         (
-            "inner.more: Undecorated declares it and is not decorated as its base is, so that it "
-            "is no field; put @frozen, or what its base has, above the class"
+            "inner.more: Undecorated declares it but is not decorated like its base, so it is "
+            "not a field; put @frozen, or what its base has, above the class"
         ),
     ] == actual
 
@@ -223,6 +223,4 @@ def test_a_class_takes_nothing_beside_its_tag(more):
     with pytest.raises(TypeError) as caught:
         setting(tag="a", **more)
 
-    assert "setting(tag=...) decorates a class and takes nothing beside the tag" == str(
-        caught.value
-    )
+    assert "setting(tag=...) decorates a class and takes nothing but the tag" == str(caught.value)

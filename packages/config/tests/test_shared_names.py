@@ -79,14 +79,14 @@ def test_what_is_wrong_is_told_of_the_class_that_is_chosen(said):
         [
             (
                 "model.x+ (cli --model.x+): expected the flag of a setting, got '--model.x+'; "
-                "model.x is no list but str"
+                "model.x is not a list but str"
             )
         ],
         ["model.f (cli --model.f): expected int, got nothing"],
         [
             (
                 "model.f (cli --no-model.f): expected int, got '--no-model.f'; "
-                "model.f is neither a bool nor may it be null"
+                "model.f is neither a bool nor nullable"
             )
         ],
         [

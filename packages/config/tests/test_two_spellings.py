@@ -36,7 +36,7 @@ class Config:
 def problem(path: str, one: str, other: str) -> str:
     return (
         f"{path} (mine): expected one value, got a second; "
-        f"both {one} and {other} say it; remove one of the two"
+        f"both {one} and {other} set it; remove one of the two"
     )
 
 
@@ -107,7 +107,7 @@ def test_a_replacement_and_one_value_for_codecs_are_layers_too(said):
     given = {"data.size": 1, "data": {"size": 1}}
     found = said(resolve(Config).replace, given) + said(Codecs().decode, given, Config)
 
-    assert ["both data.size and data say it; remove one of the two"] * 2 == [
+    assert ["both data.size and data set it; remove one of the two"] * 2 == [
         one.partition("second; ")[2] for one in found
     ]
 

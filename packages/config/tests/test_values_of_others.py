@@ -101,8 +101,8 @@ def test_numbers_of_numpy_are_answered_with_the_way_to_give_them(said):
 
     actual = [one.partition("; ")[2] for one in said(load, Holder, given)]
 
-    way = "give a value of python, by its .item()"
-    assert ["give a list, by its .tolist()", way, way, way] == actual
+    way = "give a Python value, with .item()"
+    assert ["give a list, with .tolist()", way, way, way] == actual
 
 
 class Grid:

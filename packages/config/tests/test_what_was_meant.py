@@ -91,7 +91,7 @@ STRAY = "cli argv[{}]: expected a flag such as --name VALUE, got '{}'; {}"
             [
                 (
                     "schedule.type (cli --schedule.type): expected one of cosine, step, got none; "
-                    "null stands for the whole: --no-schedule"
+                    "set the whole to null: --no-schedule"
                 )
             ],
         ),
@@ -141,7 +141,7 @@ def test_include_below_a_table_is_answered_with_its_place(written, said):
     assert [
         (
             "part.include (file a.toml:2): expected a field of Part, got 'include'; "
-            "it stands at the top of a file, before the first [table]"
+            "it belongs at the top of a file, before the first [table]"
         )
     ] == said(load, Config, name)
 
@@ -169,7 +169,7 @@ def test_what_is_left_empty_is_to_be_left_out(yaml, written, said):
         ),
         (
             "part:\n\tx: 1\n",
-            "file a.yaml:2: is not valid YAML: a tab stands there; indent with blanks",
+            "file a.yaml:2: is not valid YAML: there is a tab; indent with spaces",
         ),
     ],
 )

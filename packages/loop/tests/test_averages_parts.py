@@ -172,8 +172,8 @@ def test_swapping_twice_and_training_inside_are_errors(network, same):
         == str(nested.value)
     )
     assert (
-        "a step was made while the averaged weights are in the model, which would be taken for its "
-        "own; leave the context of averaged weights first" == str(stepped.value)
+        "a step was made while the averaged weights are in the model, which would be mistaken for "
+        "its own; leave their context first" == str(stepped.value)
     )
     assert same(before, values(model))
 

@@ -289,8 +289,8 @@ def test_a_step_before_the_newest_is_refused(tmp_path):
         save_checkpoint(tmp_path, {}, step=4)
 
     assert (
-        f"step 4 was to be saved beside {newest}, which is further and would be loaded in its "
-        "place; save into another folder, or remove those that are further"
+        f"step 4 was to be saved beside {newest}, which is later and would be loaded in its "
+        "place; save to another folder, or remove the later ones"
     ) == str(caught.value)
     assert [newest] == list_checkpoints(tmp_path)
 
@@ -332,7 +332,7 @@ def test_a_file_in_the_way_is_named(tmp_path):
         save_checkpoint(path.parent, {}, step=1)
 
     assert (
-        f"{path} could not be written safely: Not a directory; the checkpoints from before are "
+        f"{path} could not be written safely: Not a directory; earlier checkpoints are "
         "untouched, so make room or choose another folder, and save again"
     ) == str(caught.value)
     assert path == caught.value.path
@@ -408,8 +408,8 @@ def test_a_full_disk_leaves_the_previous_one(tmp_path, kilobytes):
             save_checkpoint(disk, {"weight": torch.zeros(kilobytes * 256)}, step=2)
 
         assert (
-            f"{path} could not be written safely: No space left on device; the checkpoints from "
-            "before are untouched, so make room or choose another folder, and save again"
+            f"{path} could not be written safely: No space left on device; earlier checkpoints "
+            "are untouched, so make room or choose another folder, and save again"
         ) == str(caught.value)
         assert errno.ENOSPC == caught.value.errno
         assert [previous.name] == names(disk)
@@ -563,8 +563,8 @@ def test_a_bad_file_is_named_and_not_passed_over(tmp_path, kind):
         messages.append(str(caught.value))
 
     expected = (
-        f"{path} {ENDS[kind].format(root=root)}, and a checkpoint of save_checkpoint was expected; "
-        f"to go on from another, load {older}"
+        f"{path} {ENDS[kind].format(root=root)}, and a save_checkpoint file was expected; "
+        f"to resume from another, load {older}"
     )
     assert [expected, expected] == messages
     assert not (tmp_path / "ran").exists()

@@ -101,8 +101,8 @@ def test_what_is_the_trainings_is_refused_within(made, same, what, said):
         attempt()
 
     assert (
-        f"{said} while the averaged weights are in the model, which would be taken for its own; "
-        "leave the context of averaged weights first"
+        f"{said} while the averaged weights are in the model, which would be mistaken for its "
+        "own; leave their context first"
     ) == str(caught.value)
     assert [] == drawn
     assert same(own, bits(engine.model))

@@ -379,7 +379,7 @@ class Endless(IterableDataset):
             InvalidPosition,
             (
                 "the position is epoch 1 after 6 records, and an epoch of at least 0 after 0 to 5 "
-                "records was expected; is it that of another data set?"
+                "records was expected; is it for another data set?"
             ),
         ),
         (
@@ -387,7 +387,7 @@ class Endless(IterableDataset):
             InvalidPosition,
             (
                 "the position is epoch -1 after 0 records, and an epoch of at least 0 after 0 to 5 "
-                "records was expected; is it that of another data set?"
+                "records was expected; is it for another data set?"
             ),
         ),
     ],

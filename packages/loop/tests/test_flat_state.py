@@ -70,7 +70,7 @@ def test_a_sharded_state_that_is_cut():
         engine.load_state_dict(state)
 
     assert (
-        "the state was saved with model.0.bias and has none now; load all that was saved: all "
+        "the state was saved with model.0.bias and lacks it now; load all that was saved: all "
         "names in its metadata"
     ) == str(caught.value)
     assert torch.equal(before, engine.model[0].weight)
@@ -87,7 +87,7 @@ def test_numbers_that_became_texts():
         other.load_state_dict({**state, "optimizer": {**state["optimizer"], "state": states}})
 
     assert (
-        "the state of the optimizer is that of parameter '0', which is in none of its groups, as "
-        "if numbers had become texts on the way; for torch.distributed.checkpoint give "
+        "the optimizer's state names parameter '0', which is in none of its groups, as "
+        "if numbers had become strings on the way; for torch.distributed.checkpoint give "
         "Engine.sharded_state_dict()"
     ) == str(caught.value)

@@ -143,9 +143,9 @@ def test_a_model_that_trains_by_itself(host, kind):
         runtime, how, wrapped = runtimes.fabric(fabric()), "fabric.setup", SetUp(model)
 
     assert (
-        f"the model is a {kind.__name__}, and runtimes.{host}() expects one that {how} made a "
-        "DistributedDataParallel, or put through fully_shard (FSDP2), or left as it was where there "
-        "is one process; call that, with a strategy that does so"
+        f"the model is a {kind.__name__}, and runtimes.{host}() expects one that {how} wrapped "
+        "in DistributedDataParallel, sharded by fully_shard (FSDP2) or, with one process, left as "
+        "it was; call that, with a strategy that does so"
     ) == refused(
         lambda: Engine(
             wrapped,

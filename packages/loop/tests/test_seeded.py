@@ -403,4 +403,5 @@ def test_spawned_workers_draw_what_the_process_draws(tmp_path):
         [sys.executable, script], check=False, capture_output=True, text=True, timeout=100
     )
 
-    assert ("the same\n", "", 0) == (ran.stdout, ran.stderr, ran.returncode)
+    # stderr may have a complaint of Python's about semaphores that its workers left behind.
+    assert ("the same\n", 0) == (ran.stdout, ran.returncode), ran.stderr

@@ -149,7 +149,7 @@ def test_a_share_that_is_dealt_out_again(loader):
         check_shares(loader, TWO)
 
     assert (
-        "the loader deals a rank's share of the records out over the ranks again, so most records "
-        "would never be seen; leave it as it was made: it is dealt out already, and the engine "
+        "the loader splits a rank's share of the records over the ranks again, so most records "
+        "would never be seen; leave it as it was made: it is split already, and the engine "
         "moves its batches"
     ) == str(caught.value)

@@ -122,7 +122,7 @@ def test_other_data_is_another_order(made, other):
 )
 def test_the_state_of_another_scheduler_is_refused(saved, other):
     """It would load, and fail or do nothing later."""
-    with pytest.raises(StateMismatch, match="of another scheduler than"):
+    with pytest.raises(StateMismatch, match="of a scheduler other than"):
         engine(scheduler=other).load_state_dict(engine(scheduler=saved).state_dict())
 
 

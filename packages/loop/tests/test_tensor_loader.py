@@ -173,7 +173,7 @@ def test_batches_stay_on_the_device_of_the_tensors():
             InvalidPosition,
             (
                 "the position is epoch 1.0 after 0 records, and an epoch of at least 0 after 0 to 2 "
-                "records was expected; is it that of another data set?"
+                "records was expected; is it for another data set?"
             ),
         ),
         (
@@ -185,8 +185,8 @@ def test_batches_stay_on_the_device_of_the_tensors():
             lambda: TensorLoader(torch.ones(2), torch.ones(3), batch_size=2),
             TensorsDisagree,
             (
-                "TensorLoader was given tensors with leading sizes 2, 3, and one number of records "
-                "was expected in all; cut them to the same records"
+                "TensorLoader was given tensors with leading sizes 2, 3, and the same size was "
+                "expected for all; cut them to the same records"
             ),
         ),
         (
@@ -194,7 +194,7 @@ def test_batches_stay_on_the_device_of_the_tensors():
             InvalidPosition,
             (
                 "the position is epoch 1 after 3 records, and an epoch of at least 0 after 0 to 2 "
-                "records was expected; is it that of another data set?"
+                "records was expected; is it for another data set?"
             ),
         ),
     ],

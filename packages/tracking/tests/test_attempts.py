@@ -156,8 +156,8 @@ def test_a_place_that_was_cut_is_unknown(tmp_path):
 
     assert (places[2].file, places[2].offset) == (now.file, now.offset)
     assert (
-        f"the log of the run in {tmp_path} has no such place any more: the run was taken back to before it, and went on "
-        f"from there. Load a checkpoint of what came after, or give the step to go back to: run.rewind(step)"
+        f"the log of the run in {tmp_path} no longer has this place: the run was rewound to before it, and went on from "
+        f"there. Load a checkpoint taken since, or give the step to go back to: run.rewind(step)"
     ) == str(caught.value)
     assert [started(), scalars(1), scalars(2), TAGS] == read(tmp_path)
 

@@ -163,7 +163,7 @@ ADVICE = "Name the directory of a run, or one that runs are below, such as the o
             (
                 ["sync", "runs", "--timeout", given],
                 (
-                    f"argument --timeout: {given!r} is no number of seconds. "
+                    f"argument --timeout: {given!r} is not a number of seconds. "
                     f"python -m treadle_tracking sync --help says what can be given"
                 ),
             )
@@ -173,7 +173,7 @@ ADVICE = "Name the directory of a run, or one that runs are below, such as the o
             (
                 ["list", "runs", "--limit", given],
                 (
-                    f"argument --limit: {given!r} is no whole number of 0 or more. "
+                    f"argument --limit: {given!r} is not an integer of 0 or more. "
                     f"python -m treadle_tracking list --help says what can be given"
                 ),
             )
@@ -399,7 +399,7 @@ def test_ctrl_c_ends_it_with_a_sentence(root, fake_mlflow):
     fake_mlflow.lock.release()
 
     assert 130 == process.wait()
-    assert "treadle: interrupted; nothing is lost, and the same command goes on\n" == said
+    assert "treadle: interrupted; nothing is lost, and the same command resumes\n" == said
 
 
 def as_nobody(*arguments, cwd):
@@ -492,7 +492,7 @@ def test_a_mirror_is_forgotten(root, capsys):
 
     assert (0, 2) == (first, again)
     assert (
-        "mlflow:http://127.0.0.1:9/ is no mirror of 2 runs any more\n",
+        "mlflow:http://127.0.0.1:9/ is no longer a mirror of 2 runs\n",
         "treadle: 'mlflow:http://127.0.0.1:9' is a mirror of none of 2 runs\n",
     ) == capsys.readouterr()
     assert ["mlflow:http://other"] == [

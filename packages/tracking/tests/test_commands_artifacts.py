@@ -134,7 +134,7 @@ def test_an_artifact_that_is_gone_is_named(five_runs, tmp_path, capsys):
 
     out, err = capsys.readouterr()
     assert "here/notes.md\n" == out
-    assert err.startswith("treadle: the artifact 'models/last.bin' is not to be had: ")
+    assert err.startswith("treadle: the artifact 'models/last.bin' is unavailable: ")
     assert ["here/notes.md"] == [
         str(path.relative_to(tmp_path)) for path in Path("here").resolve().rglob("*.*")
     ]

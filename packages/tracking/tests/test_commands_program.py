@@ -119,7 +119,7 @@ def test_ctrl_c_ends_it(five_runs, monkeypatch, capsys):
 
     assert (130, 130) == codes
     assert (
-        "treadle: interrupted\ntreadle: interrupted; nothing is lost, and the same command goes on\n"
+        "treadle: interrupted\ntreadle: interrupted; nothing is lost, and the same command resumes\n"
     ) == capsys.readouterr().err
 
 
@@ -218,7 +218,7 @@ def test_what_nobody_has_thought_of_is_one_sentence(five_runs, monkeypatch, caps
 
     assert 1 == main(["list", "runs"])
     assert capsys.readouterr().err.startswith(
-        "treadle: something went wrong that nobody has thought of: ZeroDivisionError: x\\x1b "
+        "treadle: something unforeseen went wrong: ZeroDivisionError: x\\x1b "
         "(test_commands_program.py, line "
     )
 

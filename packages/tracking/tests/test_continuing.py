@@ -199,8 +199,8 @@ def test_must_says_how_a_finished_run_goes_on(root, arguments, wanted):
     start_run(RUNS, uid="u", resume="must").close()
 
     assert (
-        f"no run {wanted} can be continued in {root} without its uid: 'u' is FINISHED. Such a run goes on where its uid "
-        f"is named, start_run(…, uid='u', resume='must'), and resume='auto' without it starts a new one"
+        f"no run {wanted} can be continued in {root} without its uid: 'u' is FINISHED. Such a run is resumed by its "
+        f"uid, start_run(…, uid='u', resume='must'), and resume='auto' without it starts a new one"
     ) == str(caught.value)
 
 
@@ -394,8 +394,8 @@ def test_changed_parameters_can_be_refused(root):
     start_run(RUNS, uid="u", resume="must", params={"new": 3}, if_changed="refuse").close()
 
     assert (
-        f"the run in {run.directory} had other parameters: lr was 0.1 and is 0.2. Start another run, or say that this one "
-        "goes on with them, if_changed='record'"
+        f"the run in {run.directory} had other parameters: lr was 0.1 and is 0.2. Start another run, or resume this one "
+        "with the new ones: if_changed='record'"
     ) == str(caught.value)
     assert before == after
     assert {"lr": 0.1, "seed": 1, "new": 3} == open_runs(RUNS)["u"].params

@@ -460,7 +460,7 @@ def test_a_run_without_an_end_goes_on_there(shelf):
 
     where = f"shelf:{Path.cwd()}/s"
     assert [
-        ("copied", (f"no end of it is recorded, so that it is RUNNING at {where}",)),
+        ("copied", (f"its end is not recorded, so it is RUNNING at {where}",)),
         ("there", ()),
     ] == [(one.outcome, one.problems) for one in copies]
 

@@ -240,7 +240,7 @@ def test_a_damaged_record_costs_nothing_but_itself(ended):
             "damaged",
             (
                 f"{size} bytes from byte {places[9]:,} of {path.name} on are damaged: 8 entries before them can be read; "
-                f"15 entries behind them reach a mirror, and where a length was hit a reader too, only once they are mended"
+                f"15 entries after them reach a mirror (and, where a length was hit, a reader) only once they are mended"
             ),
         )
     ] == found(ended)
@@ -360,7 +360,7 @@ def test_artifacts_that_are_not_what_was_kept_are_told(ended):
     """Nobody but the user can mend them, so they stay a problem, and it is said how."""
     path = ended / "artifacts" / "a.txt"
     way = (
-        f". Put it back in its place, {path}; or, where there is none any more, go on with the run, "
+        f". Put it back in its place, {path}; or, if it is lost, resume the run, "
         f"start_run(…, directory={str(ended)!r}, resume='must'), and keep another file under this name"
     )
     said = []
@@ -402,8 +402,8 @@ def test_an_artifact_of_an_attempt_that_was_abandoned_is_told(tmp_path):
         (
             "artifact",
             (
-                "the artifact 'a.txt' is the one of an attempt that was abandoned since, which took the place of what was "
-                "kept before: that is gone, until the run keeps it again"
+                "the artifact 'a.txt' is from an attempt abandoned since, and replaced what was kept "
+                "before: that is gone, until the run keeps it again"
             ),
             False,
         )
@@ -427,7 +427,7 @@ def test_clocks_that_jumped_are_told(directory):
         ),
         (
             "clock",
-            "a clock was ahead: an entry is of 2096-10-02 07:06:40 UTC, which is yet to come",
+            "a clock was ahead: an entry is of 2096-10-02 07:06:40 UTC, which is in the future",
             False,
         ),
     ] == [(one.finding.kind, one.finding.sentence, one.is_left) for one in outcomes]
@@ -443,7 +443,7 @@ def test_files_of_processes_that_are_gone_are_removed(ended):
     assert [
         (
             "leftover",
-            f"1 file that a process which is gone was writing, 3 bytes in all: {left.name}",
+            f"1 file left half-written by a process that is gone, 3 bytes in all: {left.name}",
         )
     ] == found(ended)
     assert [("leftover", "1 file removed")] == mended(ended)
@@ -522,7 +522,7 @@ def test_a_record_of_something_else_is_told(directory):
 
     assert ("damaged", False) == (strange.finding.kind, strange.is_left)
     assert (
-        f"1 record of {attempt_path(directory).name} is whole and no entry: another program, or a later version of this "
+        f"1 record of {attempt_path(directory).name} is whole but unknown: another program, or a later version of this "
         "one, wrote that. Everything else is read"
     ) == strange.finding.sentence
 
@@ -577,7 +577,7 @@ def _checkpointed(directory, fake):
     sync(directory, to=f"mlflow:{fake.uri}")
     (directory / "checkpoints").mkdir()
     (directory / "checkpoints" / "last.pt").touch()
-    return "1 file in it no mirror was ever sent, such as checkpoints/last.pt"
+    return "1 file that no mirror was ever sent, such as checkpoints/last.pt"
 
 
 def _deleted(directory, fake):
@@ -794,7 +794,7 @@ def test_a_beat_that_is_yet_to_come_is_told(directory):
             "in use",
             (
                 f"is being written by process {2**22 + 1} on there, and is left alone. It was last heard of at "
-                f"2096-10-02 07:06:40 UTC, which is yet to come: a clock was ahead. If that process is gone, delete "
+                f"2096-10-02 07:06:40 UTC, which is in the future: a clock was ahead. If that process is gone, delete "
                 f"{directory / '.writer'}"
             ),
         )

@@ -26,8 +26,8 @@ ISO = (
     "the epoch"
 )
 SUFFIX = (
-    "is unknown behind a name in quotes; expected, of a metric, .last, .min or .max. Of a name with dots the whole is in "
-    "the quotes"
+    "is unknown behind a name in quotes; expected, of a metric, .last, .min or .max. Quote a name with dots as a "
+    "whole"
 )
 DOT = "A name follows its dot at once; one with other characters is in quotes: params['any name']"
 QUOTE = "Within '…' a ' is written twice"
@@ -260,12 +260,12 @@ def test_no_field(text, column, expected):
         (
             "metrics.a like 'x'",
             11,
-            "like compares texts, and 'a' is none: write =, <, >, in or between",
+            "like is for texts, and 'a' is not one: write =, <, >, in or between",
         ),
         (
             "started not ilike '2026%'",
             13,
-            "like compares texts, and 'started' is none: write =, <, >, in or between",
+            "like is for texts, and 'started' is not one: write =, <, >, in or between",
         ),
         ("name is nan", 9, "'name' is never NaN"),
         ("params.a < true", 12, "nothing is less or greater than true: write = or !="),

@@ -121,7 +121,7 @@ def test_one_uid_with_two_sets_of_parameters_is_an_error():
     with pytest.raises(AmbiguousRun) as caught:
         params_json([BARE, evolve(BARE, identity="2", params={"lr": 0.1})])
 
-    assert "several runs are called 'u': 1, 2. Ask for one by a uid that it has alone" == str(
+    assert "several runs are called 'u': 1, 2. Ask for one by a uid no other has" == str(
         caught.value
     )
 

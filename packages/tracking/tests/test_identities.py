@@ -42,7 +42,7 @@ def test_no_time_to_wait_is_an_error(tmp_path):
     with pytest.raises(InvalidTimeout) as error:
         identity_at(tmp_path, "mlflow:http://127.0.0.1:9", timeout="1")
 
-    assert "timeout is '1' (str); expected seconds from 0, or None for as long as it takes" == str(
+    assert "timeout is '1' (str); expected 0 or more seconds, or None for no limit" == str(
         error.value
     )
 

@@ -222,7 +222,7 @@ def test_what_comes_before_a_damaged_record_is_read_and_then_it_is_named(tmp_pat
     assert scalars(1) == entry
     assert (
         f"the record at byte {len(data) // 3} of {path} does not match its checksum: the file was damaged after it "
-        f"was written. Readers pass over it, and where its length was hit over the rest of that file; mirrors get what "
+        f"was written. Readers skip it, and where its length was hit the rest of that file; mirrors get what "
         f"comes before it, and the run cannot go on, until it is set aside, with a copy: "
         f"python -m treadle_tracking doctor {tmp_path} --fix"
     ) == str(caught.value)
@@ -232,7 +232,7 @@ def test_damage_of_others_files_is_not_the_doctors():
     """Of a file that another program wrote, no command mends anything."""
     assert (
         "the record at byte 9 of /r/events.out.tfevents.1.host does not match its checksum: the file was damaged after it "
-        "was written. Readers pass over it, and where its length was hit over the rest of that file; the program that "
+        "was written. Readers skip it, and where its length was hit the rest of that file; the program that "
         "wrote the file may have another copy of it"
     ) == str(CorruptRecord(Path("/r/events.out.tfevents.1.host"), 9))
 

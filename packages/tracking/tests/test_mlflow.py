@@ -747,7 +747,7 @@ def test_a_database_that_was_half_made_is_not_there(tmp_path, monkeypatch):
         open_runs(f"mlflow:sqlite:///{path}")
     assert (
         f"no runs can be read from mlflow:sqlite:///{path}: it is being made just now, or its making was interrupted. "
-        f"Whatever sends a run there makes it: the program again, or python -m treadle_tracking sync DIR --to "
+        f"Sending a run there makes it: run the program again, or python -m treadle_tracking sync DIR --to "
         f"mlflow:sqlite:///{path}"
     ) == str(caught.value)
 

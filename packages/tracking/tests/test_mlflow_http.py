@@ -370,7 +370,7 @@ ANSWERS = [
         (403, '{"error_code": "PERMISSION_DENIED", "message": "Permission denied"}'),
         AccessDenied,
         (
-            "URI refuses access (403: Permission denied). Ask whoever keeps the server for permission to write to this "
+            "URI refuses access (403: Permission denied). Ask whoever runs the server for permission to write to this "
             "experiment"
         ),
     ),
@@ -378,8 +378,8 @@ ANSWERS = [
         (404, "<title>404</title>"),
         NotMLflow,
         (
-            "URI answers 404 (404): this is not the address of an MLflow server, or a login page is before it. If MLflow "
-            "is below a path there, that belongs to the address, as in 'mlflow:https://HOST/PATH'"
+            "URI answers 404 (404): this is not the address of an MLflow server, or a login page hides it. If MLflow "
+            "is below a path there, add that to the address, as in 'mlflow:https://HOST/PATH'"
         ),
     ),
     (
@@ -387,7 +387,7 @@ ANSWERS = [
         NotMLflow,
         (
             "URI answers with text/plain where JSON is expected: this is not the address of an MLflow server, or a login "
-            "page is before it. If MLflow is below a path there, that belongs to the address, as in "
+            "page hides it. If MLflow is below a path there, add that to the address, as in "
             "'mlflow:https://HOST/PATH'"
         ),
     ),
@@ -400,8 +400,8 @@ ANSWERS = [
         (413, "too large"),
         RequestTooLarge,
         (
-            "URI finds a request too large (413): whoever keeps the server, or the proxy before it, sets how much it "
-            "takes, as nginx does by client_max_body_size"
+            "URI finds a request too large (413): whoever runs the server, or the proxy before it, sets the limit, "
+            "in nginx by client_max_body_size"
         ),
     ),
     ((429, "slow down"), ServerBusy, "URI takes nothing just now (429); it is tried again"),
@@ -468,8 +468,8 @@ def test_a_server_that_never_answers_is_given_up(plain_environment, directory, m
             MLflowMirror(uri).open(STARTED, directory)
 
     assert (
-        f"mlflow:{uri} has taken a request and not answered within 1 s; one that needs longer is given it by the "
-        f"variable MLFLOW_HTTP_REQUEST_TIMEOUT, in seconds"
+        f"mlflow:{uri} took a request and did not answer within 1 s; to wait longer, set the variable "
+        f"MLFLOW_HTTP_REQUEST_TIMEOUT, in seconds"
     ) == str(caught.value)
 
 
@@ -896,7 +896,7 @@ def test_json_of_somebody_else_is_named(fake_mlflow, body, tmp_path):
 
     assert (
         f"mlflow:{fake_mlflow.uri} answers with JSON that MLflow does not write: this is not the address of an MLflow "
-        f"server, or a login page is before it. If MLflow is below a path there, that belongs to the address, as in "
+        f"server, or a login page hides it. If MLflow is below a path there, add that to the address, as in "
         f"'mlflow:https://HOST/PATH'"
     ) == str(caught.value)
 

@@ -100,7 +100,7 @@ def test_what_is_no_rank_is_an_error(rank, shown):
 
     assert (
         f"rank is {shown}; expected an integer from 0, such as torch.distributed.get_rank(), "
-        f"or None to have it found out. Rank 0 records"
+        f"or None to detect it. Rank 0 records"
     ) == str(caught.value)
 
 
@@ -123,7 +123,7 @@ def test_a_process_that_only_a_scheduler_numbers_is_told(environment, capfd):
 
     assert (
         "treadle: this process is rank 2 of 4 by SLURM_PROCID, and rank 0 records: nothing of this one is kept. "
-        "If it is a training of its own, say so: start_run(…, rank=0)\n"
+        "If it is a separate training, say so: start_run(…, rank=0)\n"
     ) == capfd.readouterr().err
 
 
@@ -175,7 +175,7 @@ def test_a_rank_that_records_nothing_says_why_it_has_no_directory(tmp_path):
 
     why = (
         "this run records nothing, so it has no directory: this process is rank 3, and rank 0 records. "
-        "Ask `run.recording` first, or, if this is a training of its own, say so: start_run(…, rank=0)"
+        "Ask `run.recording` first, or, if this is a separate training, say so: start_run(…, rank=0)"
     )
     assert [why, why] == messages
     assert (False, {}) == (run.resumed, run.state_dict())

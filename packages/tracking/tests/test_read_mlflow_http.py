@@ -406,7 +406,7 @@ def test_a_reason_for_failing_is_that_of_whoever_reads(server):
         messages.append(str(raised.value))
 
     uri = f"mlflow:{server.uri}"
-    advice = "Ask whoever keeps the server for permission to read its experiments"
+    advice = "Ask whoever runs the server for permission to read its experiments"
     assert [
         f"{uri} refuses access (403: no). {advice}",
         f"{uri} has failed (500: no); try again later, and the server's own log says more",

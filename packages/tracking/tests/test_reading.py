@@ -114,7 +114,7 @@ def test_a_run_is_found_by_uid_or_name(root):
 
     assert ["u1", "u3"] == [runs["a"].uid, runs["u3"].uid]
     assert (
-        f"several runs are called 'b': {root}/default/b, {root}/default/b-2. Ask for one by a uid that it has alone, or "
+        f"several runs are called 'b': {root}/default/b, {root}/default/b-2. Ask for one by a uid no other has, or "
         f"read it by itself: open_runs('tensorboard:{root}/default/b')"
     ) == str(ambiguous.value)
     assert f"no run 'u4' in {root}. There is 'a', 'b'." == str(unknown.value)

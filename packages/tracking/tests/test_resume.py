@@ -122,8 +122,8 @@ def test_a_state_is_plain_and_of_this_run():
         key: type(value) for key, value in state.items()
     }
     assert (
-        "this state is that of the run with the uid 'v', and this run, 'a', has 'u'. Go on with that one, "
-        "start_run(…, uid='v', resume='must'), however it ended; or, for a run of its own, move the checkpoint away"
+        "this state belongs to the run with the uid 'v', and this run, 'a', has 'u'. Resume that one, "
+        "start_run(…, uid='v', resume='must'), however it ended; or, for a new run, move the checkpoint away"
     ) == str(caught.value)
 
 
@@ -176,7 +176,7 @@ def test_what_is_no_state_is_an_error(state, shown):
 
     assert (
         f"the state of the run is {shown}; expected what `run.state_dict()` gave: uid and file, which are texts, offset "
-        f"and checksum, which are integers. Of a checkpoint, give the part that it is: checkpoint['run']"
+        f"and checksum, which are integers. Of a checkpoint, give the run's part: checkpoint['run']"
     ) == str(caught.value)
     assert ((1, 1.0),) == open_runs(RUNS)["u"].history("loss")
 

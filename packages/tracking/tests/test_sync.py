@@ -241,7 +241,7 @@ def test_a_timeout_is_seconds(directory, given):
         sync(directory, to="mlflow:http://127.0.0.1:9", timeout=given)
 
     assert (
-        f"timeout is {given!r} ({type(given).__name__}); expected seconds from 0, or None for as long as it takes"
+        f"timeout is {given!r} ({type(given).__name__}); expected 0 or more seconds, or None for no limit"
     ) == str(caught.value)
 
 

@@ -321,7 +321,7 @@ def test_a_mirror_does_not_have_what_went_with_the_directory(again, monkeypatch,
 
     assert () == run.mirrored
     assert (
-        f" has not got all of this run, and does not get the rest: {run.directory} was deleted or moved while the run went "
+        f" did not get all of this run, and will not get the rest: {run.directory} was deleted or moved while the run went "
         f"on\n"
     ) in said
     assert "FileNotFoundError" not in said

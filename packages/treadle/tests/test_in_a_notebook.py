@@ -101,7 +101,7 @@ def test_who_interrupts_it_is_told_how_to_go_on(
     assert {
         "run": (
             f"stopped after step 3, which is saved in {tmp_path}/default/a/checkpoints: the same call goes on from there "
-            f"with this run, which start_run(..., name='a', resume='auto') gives again when it is closed"
+            f"with this run, which start_run(..., name='a', resume='auto') reopens once it is closed"
         ),
         "directory": (
             f"stopped after step 3, which is saved in {tmp_path}/here: the same call goes on from there"

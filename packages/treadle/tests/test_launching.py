@@ -138,7 +138,7 @@ def test_another_config_is_shown_and_needs_a_flag() -> None:
     assert (1, 0) == (refused.returncode, allowed.returncode)
     assert (
         f"sums.py: the run in {before.directory} had other parameters: optim.lr was 0.1 and is 0.2. Start another run, or "
-        "say that this one goes on with them, --run.changed\n"
+        "resume this one with the new ones: --run.changed\n"
     ) == refused.stderr
     assert ({"lr": 0.1}, {"lr": 0.2}) == (before.params["optim"], after.params["optim"])
 
@@ -269,7 +269,7 @@ def test_a_full_disk_is_one_message_and_nothing_is_lost(tmp_path: Path) -> None:
     assert "1\n" == full.stdout
     assert "Traceback" not in full.stderr
     assert (
-        ".pt could not be written safely: No space left on device; the checkpoints from before"
+        ".pt could not be written safely: No space left on device; earlier checkpoints are untouched"
         in full.stderr
     )
     assert 0 == again.returncode, again.stderr
@@ -339,15 +339,15 @@ def test_a_main_that_cannot_be_launched_is_an_error() -> None:
         "alone is called with a config and a run; write `def alone(config: Config, run: Run)`",
         "named is called with a config and a run; write `def named(config: Config, run: Run)`",
         "several is called with a config and a run; write `def several(config: Config, run: Run)`",
-        "without says no config class; annotate its parameter, as in `def without(config: Config, run: Run)`",
+        "without names no config class; annotate its parameter, as in `def without(config: Config, run: Run)`",
         "the annotation of unknown cannot be read (name 'Nowhere' is not defined)",
         "Taken has a field 'run', and --run.… is what the run's own settings are called; give it another name",
         (
-            "waiting is to be launched, and a function was expected that is called with a config and a run; write "
+            "waiting was given to launch, and a function of a config and a run was expected; write "
             "`def main(config: Config, run: Run)`"
         ),
         (
-            "None is to be launched, and a function was expected that is called with a config and a run; write "
+            "None was given to launch, and a function of a config and a run was expected; write "
             "`def main(config: Config, run: Run)`"
         ),
     ] == said

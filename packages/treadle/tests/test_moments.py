@@ -220,14 +220,14 @@ def test_why_a_loader_is_empty_is_said(make_engine: MakeEngine) -> None:
             (batch for batch in [(torch.ones(2, 1), torch.ones(2, 1))]),
             (
                 "the validation loader 'val' is a generator, which has batches for one validation only; give what can be "
-                "passed over again, such as a list, a TensorLoader or a DataLoader"
+                "iterated again, such as a list, a TensorLoader or a DataLoader"
             ),
         ),
         (
             iter([(torch.ones(2, 1), torch.ones(2, 1))]),
             (
                 "the validation loader 'val' yielded no batches; an iterator does so once it is used up: give what can be "
-                "passed over again, such as a list, a TensorLoader or a DataLoader"
+                "iterated again, such as a list, a TensorLoader or a DataLoader"
             ),
         ),
     ],

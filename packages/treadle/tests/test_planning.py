@@ -92,13 +92,13 @@ UNKNOWN: dict[str, tuple[str, Any, str]] = {
     "a time": (
         "10 epochs | 2 h",
         [0],
-        "how many steps 2 h are is known when they are over; give a length, such as '10 epochs' or '1k steps'",
+        "the number of steps in 2 h is known only afterwards; give a length, such as '10 epochs' or '1k steps'",
     ),
     "a counter": (
         "5 tokens",
         [0],
         (
-            "how many steps 5 tokens are depends on how many a record has; where that is always as many, give "
+            "the number of steps in 5 tokens depends on how many a record has; if that is constant, give "
             "per_record={'tokens': ...}, or a length in records, batches, steps or epochs"
         ),
     ),
@@ -106,7 +106,7 @@ UNKNOWN: dict[str, tuple[str, Any, str]] = {
         "2 epochs",
         Endless(),
         (
-            "how many steps 2 epochs are depends on the batches of a pass, and the Endless does not say how many it has; "
+            "the number of steps in 2 epochs depends on the batches of a pass, and the Endless does not say how many it has; "
             "give a length in steps"
         ),
     ),
@@ -114,7 +114,7 @@ UNKNOWN: dict[str, tuple[str, Any, str]] = {
         "20 records",
         [0, 0],
         (
-            "how many steps 20 records are depends on the records of a batch, and the list does not say how many those "
+            "the number of steps in 20 records depends on the records of a batch, and the list does not say how many those "
             "are and how many there are in all; give a length in batches, steps or epochs"
         ),
     ),

@@ -188,7 +188,7 @@ def test_a_trial_that_logs_something_else(tune, target):
         run.log({"val_loss": 0.5}, step=7)
 
     assert (
-        "the trial has ended, and there is nothing to compare it by: it was to log 'val/loss', and has logged "
+        "the trial has ended with nothing to compare it by: it should have logged 'val/loss', and has logged "
         "'val_loss'. Have it validate, or name what it logs"
     ) == str(error.value)
     assert "FAILED" == _trial(target).status
@@ -368,7 +368,7 @@ def test_a_trial_needs_a_trial(tune, target):
         pass
 
     assert (
-        "a trial's run is started in a trial: call it in the function that is given to ray.tune.Tuner"
+        "a trial's run can only start in a trial: call this in the function given to ray.tune.Tuner"
     ) == str(error.value)
 
 
@@ -426,9 +426,7 @@ def test_a_resource_that_nobody_has_is_named():
     with pytest.raises(WrongArgument) as error:
         check_resources({"gpu": 1, "cpus": 2})
 
-    assert "resources has 'cpus', of which no machine has any; did you mean 'cpu'?" == str(
-        error.value
-    )
+    assert "resources has 'cpus', which no machine has; did you mean 'cpu'?" == str(error.value)
     assert None is check_resources({"CPU": 2, "GPU": 0.5, "memory": 1e9, "TPU": 1, "licence": 1})
 
 

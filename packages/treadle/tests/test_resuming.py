@@ -390,8 +390,8 @@ def test_a_checkpoint_of_another_model_is_refused_and_nothing_is_lost() -> None:
         fit(make_engine(width=5), loaders()[0], {"val": loaders()[1]}, run=run, **OPTIONS)
 
     assert (
-        f"{checkpoints_of(record)} holds checkpoints that this training cannot go on from: the state is that of another "
-        "model than Sequential: it has 0.weight of shape (4, 3) instead of (5, 3), 0.bias of shape (4,) instead of (5,), "
+        f"{checkpoints_of(record)} holds checkpoints that this training cannot resume from: the state is of a model "
+        "other than Sequential: it has 0.weight of shape (4, 3) instead of (5, 3), 0.bias of shape (4,) instead of (5,), "
         "2.weight of shape (1, 4) instead of (1, 5); make the model as it was when the state was saved, or begin another "
         "run"
     ) == str(caught.value)
@@ -417,8 +417,8 @@ def test_a_checkpoint_cut_short_is_named(share: float) -> None:
         fit(make_engine(), loaders()[0], {"val": loaders()[1]}, run=run, **OPTIONS)
 
     assert (
-        f"{newest} is cut short, or no checkpoint, and a checkpoint of save_checkpoint was expected; to go on from another, "
-        f"load {older}. A training goes on from the newest that is in the folder: to begin with an older one, move this one "
+        f"{newest} is cut short, or no checkpoint, and a save_checkpoint file was expected; to resume from "
+        f"another, load {older}. A training resumes from the newest in the folder: to start from an older one, move this one "
         "away"
     ) == str(caught.value)
     assert files == contents(checkpoints_of(record))
@@ -457,8 +457,8 @@ def test_a_checkpoint_that_may_not_be_read_is_named(
         fit(make_engine(), loaders()[0], **options)
 
     assert (
-        f"{path} cannot be read (Permission denied), and the checkpoints in {here / 'c'} are what the training goes on "
-        "from; see that this user may read it"
+        f"{path} cannot be read (Permission denied), and the training resumes from the checkpoints in {here / 'c'}; "
+        "check that this user may read it"
     ) == str(caught.value)
 
 
@@ -538,8 +538,8 @@ def test_a_checkpoint_of_something_else_is_refused(here: Path) -> None:
         )
 
     assert (
-        f"the newest checkpoint in {here / 'c'} is none of a training: it has no 'schedule' and no 'run' and no 'fit'. "
-        "Name another directory, or move it away to begin anew"
+        f"the newest checkpoint in {here / 'c'} is not from a training: it has no 'schedule' and no 'run' and no 'fit'. "
+        "Name another directory, or move it away to start over"
     ) == str(caught.value)
 
 
@@ -572,8 +572,8 @@ def test_a_checkpoint_of_something_else_is_refused(here: Path) -> None:
         (
             {"best": "test/loss:min"},
             (
-                "best is 'test/loss:min', and it is a validation that decides: its name begins with that of a validation "
-                "loader, and there is 'val'"
+                "best is 'test/loss:min', and a validation metric was expected: its name begins with a validation "
+                "loader's, and there is 'val'"
             ),
         ),
         ({"best": 3}, "best is 3 (int); expected a text, as in 'val/loss:min'"),
@@ -616,7 +616,7 @@ def test_the_best_of_a_metric_that_is_not_there_is_an_error(here: Path) -> None:
         directory=here,
     )
 
-    assert ("best is of 'val/acc', which the validation does not have: it has 'val/loss'") == str(
+    assert ("best names 'val/acc', which the validation does not have: it has 'val/loss'") == str(
         caught.value
     )
     assert (3, None) == (again.outcome.counts.steps, again.trained)

@@ -485,7 +485,7 @@ def test_contradiction():
 
     assert (
         "batches_per_epoch is 4, but a pass of the geometry has 3 batches; "
-        "give the same, or one of the two"
+        "make them equal, or give only one"
     ) == str(raised.value)
 
 

@@ -268,7 +268,7 @@ def test_no_batch():
         Geometry(4, dataset_size=3, drop_last=True)
 
     assert (
-        "a pass has 0 batches: dataset_size=3 is less than one, with batch_size=4, world_size=1 "
+        "a pass has 0 batches: dataset_size=3 is less than one batch, with batch_size=4, world_size=1 "
         "and drop_last=True; give it more data, a smaller batch_size, or drop_last=False"
     ) == str(raised.value)
 
@@ -455,7 +455,7 @@ def test_inexact(length, to, message, neighbours):
             lambda: Geometry(4).batches_to_reach("10 steps | 2 h"),
             Unconvertible,
             (
-                "2 h cannot be told from the sizes of a loader, as records, batches, steps and "
+                "2 h cannot be computed from the sizes of a loader, as records, batches, steps and "
                 "epochs can; leave it to the Schedule, which counts it"
             ),
         ),
@@ -463,7 +463,7 @@ def test_inexact(length, to, message, neighbours):
             lambda: Geometry(4).convert("5 tokens", to="records"),
             Unconvertible,
             (
-                "5 tokens cannot be told from the sizes of a loader, as records, batches, steps "
+                "5 tokens cannot be computed from the sizes of a loader, as records, batches, steps "
                 "and epochs can; leave it to the Schedule, which counts it"
             ),
         ),

@@ -58,21 +58,15 @@ def test_whole_fraction():
         ),
         (
             lambda: Records(True),
-            (
-                "Length(True, 'records') is made from a bool; "
-                "give an int, or a Fraction where a part is meant"
-            ),
+            "Length(True, 'records') is made from a bool; give an int, or a Fraction for a part",
         ),
         (
             lambda: Records(1.0),
-            (
-                "Length(1.0, 'records') is made from a float; "
-                "give an int, or a Fraction where a part is meant"
-            ),
+            "Length(1.0, 'records') is made from a float; give an int, or a Fraction for a part",
         ),
         (
             lambda: Seconds(0.5),
-            "Seconds(0.5) is made from a float; give an int, or a Fraction where a part is meant",
+            "Seconds(0.5) is made from a float; give an int, or a Fraction for a part",
         ),
         (
             lambda: Batches(Fraction(3, 2)),
@@ -100,7 +94,7 @@ def test_invalid_amounts(make, message):
         (
             "two words",
             (
-                "'two words' is no name for a counter; "
+                "'two words' cannot name a counter; "
                 "use 'records', 'batches', 'steps', 'epochs', 'tokens' or an identifier"
             ),
         ),
@@ -128,14 +122,14 @@ def test_equality_never_raises():
             lambda: Epochs(1) < Batches(3),
             (
                 "cannot order 1 epoch and 3 batches: epochs and batches have no fixed ratio; "
-                "use lengths of one unit, or join limits by '|'"
+                "use lengths of one unit, or join limits with '|'"
             ),
         ),
         (
             lambda: Records(1) + Seconds(3),
             (
                 "cannot add 1 record and 3 s: records and seconds have no fixed ratio; "
-                "use lengths of one unit, or join limits by '|'"
+                "use lengths of one unit, or join limits with '|'"
             ),
         ),
     ],

@@ -7,7 +7,7 @@ from treadle_units import Batches, Epochs, Length, Records, Seconds, Steps, Unit
 LEGAL = "the units are records, batches, steps, epochs, tokens, s, min, h, d, or count:<name>"
 EXPECTED = (
     "write a number and a unit, such as '10 epochs', '1k records', '0.5 epochs' or '2 h', "
-    "and join alternatives by '|'"
+    "and join alternatives with '|'"
 )
 
 

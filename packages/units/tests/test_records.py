@@ -184,7 +184,7 @@ def test_no_function(function):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("steps", "steps= is no further counter, since steps are counted anyway"),
+        ("steps", "steps= cannot be a counter, since steps are counted anyway"),
         ("token", "token= is a counter that no limit can name: 'token' is no unit; use 'tokens'"),
     ],
 )

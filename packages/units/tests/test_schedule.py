@@ -276,7 +276,7 @@ def test_float_between_events():
     with pytest.raises(InvalidCount) as raised:
         schedule.advance(4)
 
-    assert "records count to 8.0 of type float; give advance plain ints" == str(raised.value)
+    assert "records add up to 8.0 of type float; give advance plain ints" == str(raised.value)
 
 
 def test_float_is_not_saved():
@@ -288,7 +288,7 @@ def test_float_is_not_saved():
     with pytest.raises(InvalidCount) as raised:
         schedule.state_dict()
 
-    assert "records count to 8.0 of type float; give advance plain ints" == str(raised.value)
+    assert "records add up to 8.0 of type float; give advance plain ints" == str(raised.value)
 
 
 def test_flush_after_a_pass():

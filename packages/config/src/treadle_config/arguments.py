@@ -311,7 +311,7 @@ class _Reader:
         if value is not None:
             self._problem(found.path, source, repr(value), "no value after --no-...")
         elif not may_be_negated(found):
-            hint = f"{found.path} is neither a bool nor may it be null"
+            hint = f"{found.path} is neither a bool nor nullable"
             self._problem(found.path, source, repr(source.name), found.expected, hint)
         else:
             is_flag = all(plan.is_flag for plan in found.plans)

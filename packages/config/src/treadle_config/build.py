@@ -288,12 +288,12 @@ class Build:
         found = alternatives.get(text, [])
         if len(found) > 1:
             names = " and ".join(one.__qualname__ for one in found)
-            hint = f'{names} share it; give one another with @setting(tag="...")'
+            hint = f'{names} share it; give one its own with @setting(tag="...")'
         elif found:
-            hint = f"it is another class than the {found[0].__qualname__} that is declared"
+            hint = f"it is a different class from the declared {found[0].__qualname__}"
         elif optional and is_none_word(text):
             flag = f": --no-{flag_of(path)[2:]}" if tagged.source.kind == "cli" else ""
-            hint = f"null stands for the whole{flag}"
+            hint = f"set the whole to null{flag}"
         else:
             hint = did_you_mean(nearest(text, alternatives))
         self._bad(below, Node(Verbatim(text), tagged.source), f"one of {tags}", hint)

@@ -221,12 +221,12 @@ def _config_class(main: Callable[[C], Any], frame: FrameType) -> tuple[type[Any]
     name = getattr(main, "__qualname__", repr(main))
     if not parameters or parameters[0].annotation is inspect.Parameter.empty:
         raise SchemaError(
-            f"{name} says no config class; annotate its parameter, as in `def main(config: Config)`"
+            f"{name} names no config class; annotate its parameter, as in `def main(config: Config)`"
         )
     for one in parameters[1:]:
         if one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD):
             raise SchemaError(
-                f"{name} wants {one.name!r} as well, and is called with the config alone; give it "
+                f"{name} needs {one.name!r} as well, but is called with the config alone; give it "
                 "a default"
             )
     try:

@@ -50,8 +50,8 @@ def check_constructor(fields: Fields, path: str) -> None:
             and inspect.signature(init).parameters[key].default is inspect.Parameter.empty
         ):
             raise SchemaError(
-                f"{where}the __init__ of {name} wants {key!r}, which is no field of it, so that "
-                "no config could hold it; give it a default there, or make it a field"
+                f"{where}the __init__ of {name} needs {key!r}, which is not a field, so no "
+                "config can hold it; give it a default there, or make it a field"
             )
 
 
@@ -64,6 +64,6 @@ def _check_decorated(cls: type, path: str) -> None:
         text = declared if isinstance(declared, str) else ""
         if typing.ClassVar not in kinds and not text.startswith(("ClassVar", "typing.ClassVar")):
             raise SchemaError(
-                f"{join(path, name)}: {cls.__name__} declares it and is not decorated as its base "
-                "is, so that it is no field; put @frozen, or what its base has, above the class"
+                f"{join(path, name)}: {cls.__name__} declares it but is not decorated like its "
+                "base, so it is not a field; put @frozen, or what its base has, above the class"
             )

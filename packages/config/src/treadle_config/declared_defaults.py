@@ -39,13 +39,13 @@ def check_default(field: Field, cls: type, path: str) -> None:
         )
     if hasattr(kind, "validator") and hasattr(kind, "metadata") and field.attribute is not None:
         raise SchemaError(
-            f"{path}: the default is a field; a link is one by itself, as in "
+            f"{path}: the default is a field; a link already is one, as in "
             f"`{field.name}: ... = link(fn, path, metadata=...)`"
         )
     if hasattr(kind, "validator") and hasattr(kind, "metadata"):
         raise SchemaError(
-            f"{path}: {cls.__name__} is a dataclass, and an attrs field or a link says "
-            "nothing there; make it an attrs class"
+            f"{path}: {cls.__name__} is a dataclass, where an attrs field or a link has "
+            "no effect; make it an attrs class"
         )
     if field.converter is not None:
         return  # which makes something new of it, each time

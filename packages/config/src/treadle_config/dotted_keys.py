@@ -30,7 +30,7 @@ def nested(
         if first not in entries:
             entries[first], spelled[first] = here, join(path, key)
             continue
-        said = f"both {spelled[first]} and {join(path, key)} say it"
+        said = f"both {spelled[first]} and {join(path, key)} set it"
         entries[first] = _joined(entries[first], here, join(path, first), said, problems)
     return entries
 

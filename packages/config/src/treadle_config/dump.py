@@ -104,7 +104,7 @@ def yaml_text(values: Any) -> str:
     def text(dumper: Any, value: str) -> Any:
         if any("\ud800" <= character <= "\udfff" for character in value):
             raise DumpError(
-                f"{value!r} holds half a surrogate, as a file name that is no UTF-8 does, and "
+                f"{value!r} holds a lone surrogate, like a file name that is not UTF-8, and "
                 "YAML has no way to write it; write a .json file"
             )
         plain = _SAFE_TEXT.fullmatch(value) and value.lower() not in _WORDS_OF_YAML

@@ -39,12 +39,12 @@ def environment_layer(
             if may_suggest(problems):
                 best = nearest_path(path, known_paths(schema, root))
             meant = did_you_mean(variable_of(prefix, best) if best else None)
-            hint = meant or f"{prefix} begins only settings"
+            hint = meant or f"only settings begin with {prefix}"
             problems.append(Problem(path, source, repr(name), "the name of a field", hint))
             continue
         other = given.setdefault(found.path, name)
         if other != name:
-            hint = f"both {other} and {name} say it; remove one of the two"
+            hint = f"both {other} and {name} set it; remove one of the two"
             problems.append(Problem(found.path, source, "a second", "one value", hint))
             continue
         layer.say(found, Verbatim(os.environ[name]), source)

@@ -86,8 +86,8 @@ def _item_meant(found: Located) -> str:
     lists = [plan.sequence for plan in found.plans if plan.sequence is not None]
     flag = flag_of(found.path)
     if len(lists) < len(found.plans):
-        return f"{found.path} is no list but {found.expected}"
-    one_more = f"one more is {flag}+=VALUE"
+        return f"{found.path} is not a list but {found.expected}"
+    one_more = f"add one with {flag}+=VALUE"
     if any(items.make in (set, frozenset) for items in lists):
         return f"the items of a set have no index; {one_more}"
     return f"an item is {flag}[0]; {one_more}"

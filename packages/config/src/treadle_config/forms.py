@@ -43,9 +43,9 @@ def object_form(plan: Plan, content: Any) -> str:
     if content is None or isinstance(content, str | int | float | list | dict):
         return ""
     if plan.leaves and hasattr(content, "item") and getattr(content, "ndim", None) == 0:
-        return "give a value of python, by its .item()"
+        return "give a Python value, with .item()"
     if plan.sequence is not None and getattr(content, "ndim", None):
-        return "give a list, by its .tolist()"
+        return "give a list, with .tolist()"
     items = isinstance(content, Iterable) and not isinstance(content, bytes | bytearray)
     if plan.sequence is not None and items and not hasattr(content, "ndim"):
         return f"give a list, as in list({shown(content, 30)})"

@@ -65,7 +65,7 @@ def _check_colons(node: Node) -> None:
         for key, child in content.items():
             if ":" in key and child.content == "":
                 name, _, value = key.partition(":")
-                hint = f"YAML wants a blank after the colon: {name}: {value}"
+                hint = f"YAML needs a space after the colon: {name}: {value}"
                 raise Unreadable(hint, expected="JSON or YAML")
             _check_colons(child)
 

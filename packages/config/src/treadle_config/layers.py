@@ -67,13 +67,11 @@ def layer(
     if not isinstance(name, str):
         raise TypeError(f"layer({name!r}, ...): give a name, then a mapping of values")
     if not isinstance(must_win, bool):
-        raise TypeError(f"layer({name!r}, must_win={must_win!r}): it is True or False")
+        raise TypeError(f"layer({name!r}, must_win={must_win!r}): give True or False")
     if not name.strip() or name in _KINDS:
-        raise ValueError(
-            f"layer({name!r}, ...): a name tells it from all other layers, such as 'cluster'"
-        )
+        raise ValueError(f"layer({name!r}, ...): give it a name of its own, such as 'cluster'")
     if at not in ("file", "code"):
-        raise ValueError(f'layer(at={at!r}): a layer stands at="file" or at="code"')
+        raise ValueError(f'layer(at={at!r}): give at="file" or at="code"')
     return Layer(name, values, at, must_win=must_win)
 
 

@@ -57,7 +57,7 @@ def _written(value: Any, levels: int = 0) -> Any:
     if isinstance(value, tuple):
         way = "write it as a list, or declare its type"  # it would be read back as one
     raise SchemaError(
-        f"{what} stands where any value may, so that nothing says how it is read back; {way}"
+        f"{what} stands where any value may, so nothing says how to read it back; {way}"
     )
 
 

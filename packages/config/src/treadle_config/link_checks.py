@@ -37,7 +37,7 @@ def check_links(fields: Fields, field: Field, path: str, fields_of: FieldsOf) ->
         isinstance(choice, Choice) and isinstance(made, type) and issubclass(made, choice.classes)
     ):
         name = getattr(made, "__name__", repr(made))
-        raise SchemaError(f"{path}: linked({name}, ...) is none of {field.plan.expected}")
+        raise SchemaError(f"{path}: linked({name}, ...) does not fit {field.plan.expected}")
     inside = fields_of(made, path)
     for key, link in field.linked.links.items():
         if key not in inside:
@@ -58,7 +58,7 @@ def _check_link(fields: Fields, field: Field, link: Link, path: str, fields_of: 
             taken = "1 value" if wanted == 1 else f"{wanted} values"
             paths = "1 path" if len(link.paths) == 1 else f"{len(link.paths)} paths"
             raise SchemaError(
-                f"{path}: the function of the link takes {taken}, and the link has {paths}; "
+                f"{path}: the function of the link takes {taken}, but the link has {paths}; "
                 "write link(fn, path, ...), a path for each"
             )
     for target in link.paths:
@@ -100,8 +100,8 @@ def _late_target(path: str, target: str, field: Field, by_name: dict[str, Field]
         following = one.link.paths[0].partition(".")[0] if one and one.link else None
     if following is not None:
         cycle = " -> ".join([*chain[chain.index(following) :], following])
-        return f"{path}: the links go in a circle: {cycle}; give one of them a value instead"
+        return f"{path}: the links form a circle: {cycle}; give one of them a value instead"
     return (
         f"{path}: the link reads {target!r}, which is declared later; declare the link after it"
-        " (a subclass that declares such a field again declares the link again)"
+        " (a subclass that redeclares such a field must redeclare the link)"
     )

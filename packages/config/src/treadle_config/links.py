@@ -48,7 +48,7 @@ class Link(Value):
                     f"a link of {type(instance).__name__} reads {path!r}, but "
                     f"{type(value).__name__} has no value for {name!r} at that point; "
                     "a link reads fields declared before it, so declare it after them"
-                    " (a subclass that declares such a field again declares the link again)"
+                    " (a subclass that redeclares such a field must redeclare the link)"
                 ) from None
         return value
 

@@ -36,7 +36,7 @@ class Resolution(Generic[C]):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            "a Resolution is not pickled, as its schema may hold functions: send its .config, or "
+            "a Resolution cannot be pickled, as its schema may hold functions: send its .config, or "
             'what .dump("source") gives, and resolve that there'
         )
 

@@ -20,7 +20,7 @@ _NUMBER = re.compile(
     rf"[+-]?(?:{_DIGITS}\.?(?:{_DIGITS})?|\.{_DIGITS})(?:[eE](?P<exponent>[+-]?[0-9]+))?"
 )
 _OCTAL = re.compile(r"[+-]?0_?[0-9][0-9_]*")
-_NO_OCTAL = "some readers take a number that begins with 0 for octal; leave the 0 out"
+_NO_OCTAL = "some readers take a leading 0 to mean octal; leave the 0 out"
 _NOT_ZERO = re.compile(r"[^eE]*[1-9]")
 _NOT_FINITE = re.compile(r"[+-]?\.?inf|\.?nan", re.IGNORECASE)
 _LARGEST_EXPONENT = 400

@@ -59,13 +59,13 @@ def setting(
     for given, kind, argument in ((help, str, "help"), (secret, bool, "secret"), (tag, str, "tag")):
         if given is not None and not isinstance(given, kind):
             wanted = "text" if kind is str else "True or False"
-            raise TypeError(f"setting({argument}={given!r}): it is {wanted}")
+            raise TypeError(f"setting({argument}={given!r}): give {wanted}")
     if merge not in (None, "append", "replace"):
-        raise ValueError(f'setting(merge={merge!r}): it is "append" or "replace"')
+        raise ValueError(f'setting(merge={merge!r}): give "append" or "replace"')
     if tag is None:
         return _Metadata({_SETTING_KEY: Setting(help, merge, secret)})
     if help or merge or secret:
-        raise TypeError("setting(tag=...) decorates a class and takes nothing beside the tag")
+        raise TypeError("setting(tag=...) decorates a class and takes nothing but the tag")
 
     def name(cls: Class) -> Class:
         if not isinstance(cls, type):

@@ -82,7 +82,7 @@ class TypePlans:
         """
         if not all(isinstance(one, typing.TypeVar) for one in parameters_of(cls)):
             raise SchemaError(
-                f"{path or cls.__name__}: {cls.__name__} has parameters that are no plain type "
+                f"{path or cls.__name__}: {cls.__name__} has parameters that are not plain type "
                 "variables; declare a subclass that says what they are"
             )
         for one in self._given:
@@ -242,7 +242,7 @@ def _check_tags(classes: tuple[type, ...], path: str) -> None:
             by_tag.setdefault(tag_of(cls), []).append(cls)
     for tag, named in by_tag.items():
         if len(named) > 1:
-            way = 'give one another with @setting(tag="...")'
+            way = 'give one its own with @setting(tag="...")'
             if any(isinstance(cls, Given) for cls in named):
                 way = "declare a subclass of each, as in `class IntBox(Box[int])`"
             names = " and ".join(cls.__qualname__ for cls in named)

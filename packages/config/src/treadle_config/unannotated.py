@@ -19,7 +19,7 @@ def unannotated(cls: type, name: str) -> str:
         if name in get_annotations(one) or callable(value) or hasattr(value, "__get__"):
             return ""
         kind = type(value).__name__ if value is not None else "str | None"
-        return f"it has no annotation in {one.__name__}, so it is no field; write {name}: {kind}"
+        return f"it has no annotation in {one.__name__}, so it is not a field; write {name}: {kind}"
     return ""
 
 

@@ -60,7 +60,7 @@ class UnknownFields:
         """Where to put what means something, and not there."""
         if key == INCLUDE and path and source.kind == "file":
             toml = source.name.lower().endswith(".toml")
-            return f"it stands at the top of a file{', before the first [table]' if toml else ''}"
+            return f"it belongs at the top of a file{', before the first [table]' if toml else ''}"
         if "[" in key and key.partition("[")[0] in self._schema.fields_of(cls):
             return "an index is for the command line; give the whole list"
         return unannotated(cls, key)

@@ -62,7 +62,7 @@ class _Walk:
         if node.tag != self._left_alone:
             raise _tag_refused(node, line)
         if id(node) in self._open:
-            raise Unreadable("an alias stands within what it names", line)
+            raise Unreadable("an alias is inside what it names", line)
         self._nodes += len(node.value)
         if self._nodes > MOST_NODES:
             raise Unreadable(f"more than {MOST_NODES} values, aliases included", line)
@@ -157,5 +157,5 @@ def _explained(error: Any, text: str) -> tuple[str, int]:
     lines = text.splitlines()
     if "cannot start any token" in said and lines[mark.line : mark.line + 1]:
         indent = lines[mark.line][: mark.column + 1]
-        hint = "a tab stands there; indent with blanks" if "\t" in indent else hint
+        hint = "there is a tab; indent with spaces" if "\t" in indent else hint
     return hint, mark.line + 1

@@ -156,7 +156,7 @@ def _check_equal(
     if given:
         raise UnequalRanks(
             f"Engine.update was given unequal numbers of batches: {here}; an update needs all "
-            "ranks for each batch, so give it a list of one length everywhere",
+            "ranks for each batch, so give it equally many on every rank",
         )
     # A window that does not end its pass is full: it has as many batches as are accumulated.
     full = [count for count, one in zip(batches, ended, strict=True) if not one]

@@ -104,8 +104,8 @@ class AveragedWeights:
         """
         if self._in_place:
             raise AveragesInPlace(
-                f"{what} while the averaged weights are in the model, which would be taken for its "
-                "own; leave the context of averaged weights first",
+                f"{what} while the averaged weights are in the model, which would be mistaken for "
+                "its own; leave their context first",
             )
 
     @contextmanager

@@ -178,8 +178,8 @@ def _check_newest(folder: Path, step: int) -> None:
     for newest in list_checkpoints(folder)[-1:]:
         if _step_of(newest) > step:
             raise StepGoesBack(
-                f"step {step} was to be saved beside {newest}, which is further and would be "
-                "loaded in its place; save into another folder, or remove those that are further",
+                f"step {step} was to be saved beside {newest}, which is later and would be "
+                "loaded in its place; save to another folder, or remove the later ones",
             )
 
 
@@ -199,10 +199,10 @@ def _unreadable(path: Path, what: str) -> CheckpointUnreadable:
         if _NAME.fullmatch(path.name) is None or _step_of(other) < _step_of(path)
     ]
     advice = (
-        f"to go on from another, load {older[-1]}" if older else "there is no older one beside it"
+        f"to resume from another, load {older[-1]}" if older else "there is no older one beside it"
     )
     return CheckpointUnreadable(
-        f"{path} {what}, and a checkpoint of save_checkpoint was expected; {advice}",
+        f"{path} {what}, and a save_checkpoint file was expected; {advice}",
     )
 
 
@@ -212,8 +212,8 @@ def _writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         refused = CheckpointNotWritten(
-            f"{path} could not be written safely: {error.strerror or error}; the checkpoints from "
-            "before are untouched, so make room or choose another folder, and save again",
+            f"{path} could not be written safely: {error.strerror or error}; earlier checkpoints "
+            "are untouched, so make room or choose another folder, and save again",
         )
         refused.errno = error.errno
         refused.path = path

@@ -57,7 +57,7 @@ def restored(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     for name, (*path, key) in rest["places"].items():
         if name not in tensors:
             raise StateMismatch(
-                f"the state was saved with {name} and has none now; load all that was saved: all "
+                f"the state was saved with {name} and lacks it now; load all that was saved: all "
                 "names in its metadata",
             )
         items: Any = state

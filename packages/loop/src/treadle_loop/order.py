@@ -55,7 +55,7 @@ def check_position(epoch: Any, records: Any, *, count: int) -> None:
     if not whole or epoch < 0 or not 0 <= records <= count:
         raise InvalidPosition(
             f"the position is epoch {epoch!r} after {records!r} records, and an epoch of at least 0 "
-            f"after 0 to {count} records was expected; is it that of another data set?",
+            f"after 0 to {count} records was expected; is it for another data set?",
         )
 
 

@@ -158,8 +158,8 @@ def check_seekable(loader: Any, epoch: int, batches: int, state: Any) -> None:
     by_itself = state is not None and is_stateful(loader)
     if seeker_of(loader) is None and not by_itself and not isinstance(loader, Sequence) and batches:
         raise CannotSeek(
-            f"the training stands after batch {batches} of epoch {epoch} (counted from 0), and a "
-            f"{type(loader).__name__} can only begin at the beginning; use TensorLoader(...), or "
+            f"the training left off after batch {batches} of epoch {epoch} (counted from 0), and a "
+            f"{type(loader).__name__} can only start at the beginning; use TensorLoader(...), or "
             "DataLoader(dataset, sampler=EpochSampler(dataset)), or give the loader a method "
             "set_position(epoch, records), or state_dict() and load_state_dict()",
         )

@@ -33,8 +33,8 @@ def check_shares(loader: Any, runtime: Runtime) -> None:
             )
     if any(map(_deals_a_share, parts)):
         raise InvalidSetting(
-            "the loader deals a rank's share of the records out over the ranks again, so most "
-            "records would never be seen; leave it as it was made: it is dealt out already, and "
+            "the loader splits a rank's share of the records over the ranks again, so most "
+            "records would never be seen; leave it as it was made: it is split already, and "
             "the engine moves its batches",
         )
 

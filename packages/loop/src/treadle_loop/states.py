@@ -27,8 +27,7 @@ def states_of(parts: Mapping[str, Any]) -> dict[str, Any]:
         if not callable(getattr(part, "state_dict", None)):
             raise InvalidSetting(
                 f"the {name} is a {type(part).__name__} without state_dict() and "
-                "load_state_dict(), so a training that is resumed would not go on with it as it "
-                "was; give it both",
+                "load_state_dict(), so a resumed training would not have it as it was; give it both",
             )
         states[name] = part.state_dict()
     names = _parameter_names(parts)
@@ -43,7 +42,7 @@ def check_states(parts: Mapping[str, Any], state: Mapping[str, Any]) -> list[dic
     """
     if not isinstance(state, Mapping) or not _are_positions(state.get("ranks")):
         raise StateMismatch(
-            "this is not a state of an engine: it has no position; give Engine.load_state_dict "
+            "this is not an engine's state: it has no position; give Engine.load_state_dict "
             "what Engine.state_dict returned",
         )
     present = {name: part for name, part in parts.items() if part is not None}
@@ -54,7 +53,7 @@ def check_states(parts: Mapping[str, Any], state: Mapping[str, Any]) -> list[dic
             "the state is that of an engine with other settings:"
             + (f" it has no {', '.join(missing)}" if missing else "")
             + (" and" if missing and unknown else "")
-            + (f" it has {', '.join(unknown)}, which this engine has not" if unknown else "")
+            + (f" it has {', '.join(unknown)}, which this engine lacks" if unknown else "")
             + "; make the engine with the same arguments",
         )
     for name, part in present.items():
@@ -132,7 +131,7 @@ def _check_tensors(model: nn.Module, saved: Mapping[str, Any]) -> None:
     if wrong:
         rest = f" and {len(wrong) - 3} more differences" if len(wrong) > 3 else ""
         raise StateMismatch(
-            f"the state is that of another model than {type(model).__name__}: it has "
+            f"the state is of a model other than {type(model).__name__}: it has "
             f"{', '.join(wrong[:3])}{rest}; make the model as it was when the state was saved",
         )
 
@@ -144,7 +143,7 @@ def _check_kind(scheduler: Any, saved: Mapping[str, Any]) -> None:
     # Only both together: other versions of torch have one more or one less.
     if missing and unknown:
         raise StateMismatch(
-            f"the state is that of another scheduler than {type(scheduler).__name__}: it has no "
+            f"the state is of a scheduler other than {type(scheduler).__name__}: it has no "
             f"{missing[0]}, and has {unknown[0]}; make the scheduler as it was when the state was "
             "saved",
         )
@@ -165,15 +164,15 @@ def _are_positions(ranks: Any) -> bool:
 def _check_groups(optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
     if not {"state", "param_groups"} <= saved.keys():
         raise StateMismatch(
-            "the state of the optimizer has no state or no param_groups, as if it was cut; give "
+            "the state of the optimizer has no state or no param_groups, as if truncated; give "
             "Engine.load_state_dict what Engine.state_dict returned",
         )
     places = {place for group in saved["param_groups"] for place in group["params"]}
     unknown_places = [place for place in saved["state"] if place not in places]
     if unknown_places:  # which torch would take, and never look at
         raise StateMismatch(
-            f"the state of the optimizer is that of parameter {unknown_places[0]!r}, which is in "
-            "none of its groups, as if numbers had become texts on the way; for "
+            f"the optimizer's state names parameter {unknown_places[0]!r}, which is in "
+            "none of its groups, as if numbers had become strings on the way; for "
             "torch.distributed.checkpoint give Engine.sharded_state_dict()",
         )
     own = [len(group["params"]) for group in optimizer.param_groups]
@@ -184,7 +183,7 @@ def _check_groups(optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
         unknown -= {"params", "param_names"} | optimizer.param_groups[0].keys()
         if missing and unknown:
             raise StateMismatch(
-                f"the state is that of another optimizer than {type(optimizer).__name__}: it has "
+                f"the state is of an optimizer other than {type(optimizer).__name__}: it has "
                 f"no {min(missing)}, and has {min(unknown)}; make the optimizer as it "
                 "was when the state was saved",
             )

@@ -70,7 +70,7 @@ class TensorLoader:
         if len(set(sizes)) > 1:
             raise TensorsDisagree(
                 f"TensorLoader was given tensors with leading sizes {', '.join(map(str, sizes))}, "
-                "and one number of records was expected in all; cut them to the same records",
+                "and the same size was expected for all; cut them to the same records",
             )
         self.tensors = tensors
         self.batch_size = batch_size

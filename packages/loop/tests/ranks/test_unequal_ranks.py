@@ -133,7 +133,7 @@ def test_windows_of_unequal_lengths(ranks):
     """So do two lists of batches for one update, which belong to no pass."""
     message = (
         "Engine.update was given unequal numbers of batches: rank 0: 2, rank 1: 3; an update needs "
-        "all ranks for each batch, so give it a list of one length everywhere"
+        "all ranks for each batch, so give it equally many on every rank"
     )
 
     assert [message, message] == ranks(windows, (2, 3))

@@ -94,8 +94,8 @@ def test_a_shuffled_loader_cannot_seek(training, loader):
         training.resume(state).finish()
 
     expected = (
-        "the training stands after batch 3 of epoch 0 (counted from 0), and a DataLoader can only "
-        "begin at the beginning; use TensorLoader(...), or DataLoader(dataset, "
+        "the training left off after batch 3 of epoch 0 (counted from 0), and a DataLoader can only "
+        "start at the beginning; use TensorLoader(...), or DataLoader(dataset, "
         "sampler=EpochSampler(dataset)), or give the loader a method set_position(epoch, records), "
         "or state_dict() and load_state_dict()"
     )

@@ -65,7 +65,7 @@ REFUSED = [
     (
         lambda: build(nn.Linear(2, 4)),
         (
-            "the state is that of another model than Linear: it has weight of shape (4, 2) instead of "
+            "the state is of a model other than Linear: it has weight of shape (4, 2) instead of "
             "(3, 2), bias of shape (4,) instead of (3,); make the model as it was when the state was "
             "saved"
         ),
@@ -73,7 +73,7 @@ REFUSED = [
     (
         lambda: build(nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 3))),
         (
-            "the state is that of another model than Linear: it has no weight, no bias, an unknown "
+            "the state is of a model other than Linear: it has no weight, no bias, an unknown "
             "0.weight and 3 more differences; make the model as it was when the state was saved"
         ),
     ),
@@ -87,18 +87,18 @@ REFUSED = [
     (
         adam,
         (
-            "the state is that of another optimizer than SGD: it has no dampening, and has amsgrad; "
+            "the state is of an optimizer other than SGD: it has no dampening, and has amsgrad; "
             "make the optimizer as it was when the state was saved"
         ),
     ),
-    (lambda: build(ema=0.9), f"{OTHERWISE} it has averages, which this engine has not{SAME}"),
+    (lambda: build(ema=0.9), f"{OTHERWISE} it has averages, which this engine lacks{SAME}"),
     (
         lambda: build(scheduler=True),
-        f"{OTHERWISE} it has scheduler, which this engine has not{SAME}",
+        f"{OTHERWISE} it has scheduler, which this engine lacks{SAME}",
     ),
     (
         lambda: build(precision="fp16"),
-        f"{OTHERWISE} it has scaling, which this engine has not{SAME}",
+        f"{OTHERWISE} it has scaling, which this engine lacks{SAME}",
     ),
     (
         lambda: Engine(nn.Linear(2, 3), squares),
@@ -153,7 +153,7 @@ def changed(change):
     return state
 
 
-NO_POSITION = f"this is not a state of an engine: it has no position{RETURNED}"
+NO_POSITION = f"this is not an engine's state: it has no position{RETURNED}"
 
 
 @pytest.mark.parametrize(
@@ -178,14 +178,14 @@ NO_POSITION = f"this is not a state of an engine: it has no position{RETURNED}"
         (
             lambda: changed(lambda state: state["model"].pop("bias")),
             (
-                "the state is that of another model than Linear: it has no bias; make the model as it "
+                "the state is of a model other than Linear: it has no bias; make the model as it "
                 "was when the state was saved"
             ),
         ),
         (
             lambda: changed(lambda state: state["optimizer"].pop("param_groups")),
             (
-                "the state of the optimizer has no state or no param_groups, as if it was cut"
+                "the state of the optimizer has no state or no param_groups, as if truncated"
                 f"{RETURNED}"
             ),
         ),
@@ -239,8 +239,8 @@ def test_a_scheduler_without_a_state_is_refused():
         engine.state_dict()
 
     expected = (
-        "the scheduler is a Forgetful without state_dict() and load_state_dict(), so a training "
-        "that is resumed would not go on with it as it was; give it both"
+        "the scheduler is a Forgetful without state_dict() and load_state_dict(), so a resumed "
+        "training would not have it as it was; give it both"
     )
     assert expected == str(caught.value)
 

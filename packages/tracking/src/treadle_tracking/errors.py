@@ -207,7 +207,7 @@ class NoDirectory(TrackingError):
         else:
             why = (
                 f"this process is rank {rank}, and rank 0 records. "
-                f"Ask `run.recording` first, or, if this is a training of its own, say so: start_run(…, rank=0)"
+                f"Ask `run.recording` first, or, if this is a separate training, say so: start_run(…, rank=0)"
             )
         super().__init__(f"this run records nothing, so it has no directory: {why}")
 
@@ -225,7 +225,7 @@ class CorruptRecord(TrackingError):
             rest = "the program that wrote the file may have another copy of it"
         super().__init__(
             f"the record at byte {offset} of {path} does not match its checksum: the file was damaged after it "
-            f"was written. Readers pass over it, and where its length was hit over the rest of that file; {rest}"
+            f"was written. Readers skip it, and where its length was hit the rest of that file; {rest}"
         )
         self.path = path
         self.offset = offset  # bytes from the start of the file to the record's header
@@ -243,7 +243,7 @@ class AmbiguousRun(TrackingError):
 
     def __init__(self, given: str, directories: Sequence[Path | str]) -> None:
         places = _some(str(directory) for directory in directories)
-        advice = "Ask for one by a uid that it has alone"
+        advice = "Ask for one by a uid no other has"
         if isinstance(directories[0], Path):
             advice += f", or read it by itself: open_runs('tensorboard:{directories[0]}')"
         super().__init__(f"several runs are called {given!r}: {places}. {advice}")
@@ -263,8 +263,8 @@ class ParamsChanged(TrackingError):
 
     def __init__(self, directory: Path, changed: Sequence[str]) -> None:
         super().__init__(
-            f"the run in {directory} had other parameters: {'; '.join(changed)}. Start another run, or say that this one goes "
-            f"on with them, if_changed='record'"
+            f"the run in {directory} had other parameters: {'; '.join(changed)}. Start another run, or resume this one with "
+            f"the new ones: if_changed='record'"
         )
         self.changed = tuple(changed)
 
@@ -292,8 +292,8 @@ class PlaceUnknown(TrackingError):
 
     def __init__(self, directory: Path) -> None:
         super().__init__(
-            f"the log of the run in {directory} has no such place any more: the run was taken back to before it, and "
-            f"went on from there. Load a checkpoint of what came after, or give the step to go back to: run.rewind(step)"
+            f"the log of the run in {directory} no longer has this place: the run was rewound to before it, and went "
+            f"on from there. Load a checkpoint taken since, or give the step to go back to: run.rewind(step)"
         )
 
 
@@ -302,8 +302,8 @@ class WrongRun(TrackingError):
 
     def __init__(self, given: object, uid: str, name: str) -> None:
         super().__init__(
-            f"this state is that of the run with the uid {given!r}, and this run, {name!r}, has {uid!r}. Go on "
-            f"with that one, start_run(…, uid={given!r}, resume='must'), however it ended; or, for a run of its own, move "
+            f"this state belongs to the run with the uid {given!r}, and this run, {name!r}, has {uid!r}. Resume "
+            f"that one, start_run(…, uid={given!r}, resume='must'), however it ended; or, for a new run, move "
             f"the checkpoint away"
         )
 
@@ -314,7 +314,7 @@ class InvalidState(TrackingError):
     def __init__(self, shown: str) -> None:
         super().__init__(
             f"the state of the run is {shown}; expected what `run.state_dict()` gave: uid and file, which are texts, "
-            f"offset and checksum, which are integers. Of a checkpoint, give the part that it is: checkpoint['run']"
+            f"offset and checksum, which are integers. Of a checkpoint, give the run's part: checkpoint['run']"
         )
 
 
@@ -338,7 +338,7 @@ class NoSuchRun(TrackingError):
             are = "is FINISHED" if len(finished) == 1 else "are FINISHED"
             super().__init__(
                 f"no run {wanted} can be continued in {root} without its uid: {_some(map(repr, finished))} {are}. Such a "
-                f"run goes on where its uid is named, start_run(…, uid={finished[-1]!r}, resume='must'), and "
+                f"run is resumed by its uid, start_run(…, uid={finished[-1]!r}, resume='must'), and "
                 f"resume='auto' without it starts a new one"
             )
             return
@@ -385,7 +385,7 @@ class InvalidTimeout(TrackingError):
 
     def __init__(self, given: object) -> None:
         super().__init__(
-            f"timeout is {seen(given)}; expected seconds from 0, or None for as long as it takes"
+            f"timeout is {seen(given)}; expected 0 or more seconds, or None for no limit"
         )
 
 
@@ -412,7 +412,7 @@ class InvalidRank(TrackingError):
     def __init__(self, given: object) -> None:
         super().__init__(
             f"rank is {seen(given)}; expected an integer from 0, such as torch.distributed.get_rank(), "
-            f"or None to have it found out. Rank 0 records"
+            f"or None to detect it. Rank 0 records"
         )
 
 

@@ -59,7 +59,7 @@ def this_rank(rank: int | None = None) -> int:
             if found > 0:
                 say(
                     f"this process is rank {found} of {os.environ[size]} by {variable}, and rank 0 records: nothing of "
-                    f"this one is kept. If it is a training of its own, say so: start_run(…, rank=0)"
+                    f"this one is kept. If it is a separate training, say so: start_run(…, rank=0)"
                 )
             return found
     return 0

@@ -64,7 +64,7 @@ def check_arguments(engine: Any, loader: Any, validation: Any, run: Any) -> None
         if isinstance(validation[name], Generator):
             raise EmptyValidation(
                 f"the validation loader {name!r} is a generator, which has batches for one validation only; give what "
-                "can be passed over again, such as a list, a TensorLoader or a DataLoader"
+                "can be iterated again, such as a list, a TensorLoader or a DataLoader"
             )
 
 
@@ -77,7 +77,7 @@ def check_validated(name: str, batches: int) -> None:
     if not batches:
         raise EmptyValidation(
             f"the validation loader {name!r} yielded no batches; an iterator does so once it is used up: give what can "
-            "be passed over again, such as a list, a TensorLoader or a DataLoader"
+            "be iterated again, such as a list, a TensorLoader or a DataLoader"
         )
 
 

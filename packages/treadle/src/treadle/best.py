@@ -32,8 +32,8 @@ def parse_best(text: str, loaders: Sequence[str]) -> tuple[str, str]:
     if not any(name.startswith(f"{loader}/") for loader in loaders):
         known = ", ".join(repr(loader) for loader in loaders) or "none"
         raise WrongArgument(
-            f"best is {text!r}, and it is a validation that decides: its name begins with that of a "
-            f"validation loader, and there is {known}"
+            f"best is {text!r}, and a validation metric was expected: its name begins with a "
+            f"validation loader's, and there is {known}"
         )
     return name, direction
 
@@ -72,7 +72,7 @@ class Best:
         """
         if self.metric not in values:
             raise WrongArgument(
-                f"best is of {self.metric!r}, which the validation does not have: it has "
+                f"best names {self.metric!r}, which the validation does not have: it has "
                 f"{', '.join(map(repr, values))}"
             )
         value = float(values[self.metric])

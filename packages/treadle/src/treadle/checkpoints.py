@@ -134,7 +134,7 @@ class Checkpoints:
         """
         if self._folder is None:
             raise WrongArgument(
-                "this training saves nothing, so it has no place for it: say when it does, as in checkpoint='1 epoch'"
+                "this training has no folder to save in: give it a run that records, or a directory=..."
             )
         step = self._schedule.progress.steps
         state = {
@@ -168,8 +168,8 @@ class Checkpoints:
         if not self._run.recording:
             return again
         return (
-            f"{again} with this run, which start_run(..., name={self._run.name!r}, resume='auto') gives again when it "
-            f"is closed"
+            f"{again} with this run, which start_run(..., name={self._run.name!r}, resume='auto') reopens once it is "
+            f"closed"
         )
 
     def _ended(self) -> str | None:
@@ -194,16 +194,16 @@ def _explaining(folder: Path) -> Iterator[None]:
         yield
     except CheckpointUnreadable as error:
         raise CheckpointUnreadable(
-            f"{error}. A training goes on from the newest that is in the folder: to begin with an older one, move this one away"
+            f"{error}. A training resumes from the newest in the folder: to start from an older one, move this one away"
         ) from error
     except StateMismatch as error:
         raise type(error)(
-            f"{folder} holds checkpoints that this training cannot go on from: {error}, or begin another run"
+            f"{folder} holds checkpoints that this training cannot resume from: {error}, or begin another run"
         ) from error
     except OSError as error:
         raise CheckpointUnreadable(
-            f"{error.filename or folder} cannot be read ({error.strerror or error}), and the checkpoints in {folder} are what "
-            "the training goes on from; see that this user may read it"
+            f"{error.filename or folder} cannot be read ({error.strerror or error}), and the training resumes "
+            f"from the checkpoints in {folder}; check that this user may read it"
         ) from error
 
 
@@ -211,6 +211,6 @@ def _check_parts(state: Mapping[str, Any], folder: Path) -> None:
     missing = [part for part in _PARTS if part not in state]
     if missing:
         raise WrongCheckpoint(
-            f"the newest checkpoint in {folder} is none of a training: it has no "
-            f"{' and no '.join(map(repr, missing))}. Name another directory, or move it away to begin anew"
+            f"the newest checkpoint in {folder} is not from a training: it has no "
+            f"{' and no '.join(map(repr, missing))}. Name another directory, or move it away to start over"
         )

@@ -257,7 +257,7 @@ def config_class(main: Callable[..., Any]) -> type[Any]:
     name = getattr(main, "__qualname__", repr(main))
     if not callable(main) or inspect.iscoroutinefunction(main):
         raise WrongArgument(
-            f"{name} is to be launched, and a function was expected that is called with a config and a run; write "
+            f"{name} was given to launch, and a function of a config and a run was expected; write "
             "`def main(config: Config, run: Run)`"
         )
     parameters = list(inspect.signature(main).parameters.values())
@@ -282,7 +282,7 @@ def config_class(main: Callable[..., Any]) -> type[Any]:
         raise WrongArgument(f"the annotation of {name} cannot be read ({error})") from error
     if not isinstance(cls, type):
         raise WrongArgument(
-            f"{name} says no config class; annotate its parameter, as in `def {name}(config: Config, run: Run)`"
+            f"{name} names no config class; annotate its parameter, as in `def {name}(config: Config, run: Run)`"
         )
     if "run" in getattr(cls, "__annotations__", {}):
         raise WrongArgument(

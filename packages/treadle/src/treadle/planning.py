@@ -67,17 +67,17 @@ def _steps(
         goal = Length(ceil(goal.value / per_record[goal.unit]), "records")
     if isinstance(goal, Seconds):
         raise UnknownTotal(
-            f"how many steps {goal} are is known when they are over; give a length, such as '10 epochs' or '1k steps'"
+            f"the number of steps in {goal} is known only afterwards; give a length, such as '10 epochs' or '1k steps'"
         )
     if goal.unit not in ("records", "batches", "epochs"):
         raise UnknownTotal(
-            f"how many steps {goal} are depends on how many a record has; where that is always as many, give "
+            f"the number of steps in {goal} depends on how many a record has; if that is constant, give "
             f"per_record={{{goal.unit!r}: ...}}, or a length in records, batches, steps or epochs"
         )
     batches = length_of(loader)
     if batches is None:
         raise UnknownTotal(
-            f"how many steps {goal} are depends on the batches of a pass, and the {type(loader).__name__} does not say "
+            f"the number of steps in {goal} depends on the batches of a pass, and the {type(loader).__name__} does not say "
             "how many it has; give a length in steps"
         )
     if goal.unit != "records":
@@ -86,7 +86,7 @@ def _steps(
     geometry = _geometry(loader, engine)
     if geometry is None or geometry.batches_per_epoch != batches:
         raise UnknownTotal(
-            f"how many steps {goal} are depends on the records of a batch, and the {type(loader).__name__} does not "
+            f"the number of steps in {goal} depends on the records of a batch, and the {type(loader).__name__} does not "
             "say how many those are and how many there are in all; give a length in batches, steps or epochs"
         )
     return geometry.at_end(goal).steps

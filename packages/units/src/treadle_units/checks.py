@@ -64,7 +64,7 @@ def check_counter(name: str) -> None:
         InvalidCount: The name is another spelling of a unit, is counted anyway, or is no name.
     """
     if name in ("batches", "steps", "epochs"):
-        raise InvalidCount(f"{name}= is no further counter, since {name} are counted anyway")
+        raise InvalidCount(f"{name}= cannot be a counter, since {name} are counted anyway")
     try:
         Length(1, name)
     except InvalidUnit as error:
@@ -83,7 +83,7 @@ def check_totals(progress: Progress) -> None:
         total = progress.total(name)
         if type(total) is not int:
             raise InvalidCount(
-                f"{name} count to {total!r} of type {type(total).__name__}; give advance plain ints"
+                f"{name} add up to {total!r} of type {type(total).__name__}; give advance plain ints"
             )
 
 

@@ -208,7 +208,7 @@ def _sizes(
         if batches_per_epoch not in (None, geometry.batches_per_epoch):
             raise InvalidArgument(
                 f"batches_per_epoch is {batches_per_epoch}, but a pass of the geometry has "
-                f"{spell(geometry.batches_per_epoch, 'batches')}; give the same, or one of the two"
+                f"{spell(geometry.batches_per_epoch, 'batches')}; make them equal, or give only one"
             )
         return geometry, {"records", "batches", "steps", "epochs"}
     if batches_per_epoch is not None:

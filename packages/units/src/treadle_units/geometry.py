@@ -232,7 +232,7 @@ class Geometry(Value):
     def _check_pass(self) -> None:
         if not self.batches_per_epoch:
             raise EmptyEpoch(
-                f"a pass has 0 batches: dataset_size={self.dataset_size} is less than one, with "
+                f"a pass has 0 batches: dataset_size={self.dataset_size} is less than one batch, with "
                 f"batch_size={self.batch_size}, world_size={self.world_size} and drop_last=True; "
                 "give it more data, a smaller batch_size, or drop_last=False"
             )
@@ -261,7 +261,7 @@ class Geometry(Value):
     def _batches_to(self, goal: Length | Seconds) -> int:
         if goal.unit not in UNITS:
             raise Unconvertible(
-                f"{goal} cannot be told from the sizes of a loader, as records, batches, steps and "
+                f"{goal} cannot be computed from the sizes of a loader, as records, batches, steps and "
                 "epochs can; leave it to the Schedule, which counts it"
             )
         if goal.unit == "epochs":

@@ -99,7 +99,7 @@ class Quantity(Limit):
         if self.unit != other.unit:
             raise UnitMismatch(
                 f"cannot {operation} {self} and {other}: {self.unit} and {other.unit} have no "
-                "fixed ratio; use lengths of one unit, or join limits by '|'"
+                "fixed ratio; use lengths of one unit, or join limits with '|'"
             )
         return other.value
 
@@ -168,7 +168,7 @@ class Length(Quantity):
     def __init__(self, value: int | Fraction, unit: str) -> None:
         if not isinstance(unit, str) or not unit.isidentifier():
             raise InvalidUnit(
-                f"{unit!r} is no name for a counter; "
+                f"{unit!r} cannot name a counter; "
                 "use 'records', 'batches', 'steps', 'epochs', 'tokens' or an identifier"
             )
         if unit.lower() in SECONDS_IN:
@@ -310,7 +310,7 @@ def _exact(value: int | Fraction, written: str) -> int | Fraction:
     if not is_exact(value):
         raise InvalidAmount(
             f"{written} is made from a "
-            f"{type(value).__name__}; give an int, or a Fraction where a part is meant"
+            f"{type(value).__name__}; give an int, or a Fraction for a part"
         )
     if value <= 0:
         raise InvalidAmount(f"{written} is not positive; give more than 0, or None for never")

@@ -140,5 +140,5 @@ def _malformed(part: str, text: str) -> MalformedLimit | InvalidAmount:
     whole = f" in {text!r}" if text.strip() != part else ""
     return MalformedLimit(
         f"{part!r}{whole} is no length; write a number and a unit, such as '10 epochs', "
-        "'1k records', '0.5 epochs' or '2 h', and join alternatives by '|'"
+        "'1k records', '0.5 epochs' or '2 h', and join alternatives with '|'"
     )

@@ -94,7 +94,7 @@ class HostedRuntime(PlainRuntime):
         if self.world_size > 1 or trains_itself:
             raise InvalidSetting(
                 f"the model is a {type(wrapped).__name__}, and runtimes.{self._name}() expects one "
-                f"that {how} made a DistributedDataParallel, or put through fully_shard (FSDP2), or "
-                "left as it was where there is one process; call that, with a strategy that does so",
+                f"that {how} wrapped in DistributedDataParallel, sharded by fully_shard (FSDP2) or, "
+                "with one process, left as it was; call that, with a strategy that does so",
             )
         return wrapped

@@ -181,7 +181,7 @@ def _fetch_all(run: RunRecord, files: Sequence[_File], done: list[_File]) -> lis
             try:
                 _fetch(run, one)
             except (ArtifactUnreadable, UnknownArtifact, FileNotFoundError) as error:
-                problems.append(f"the artifact {one.path!r} is not to be had: {reason(error)}")
+                problems.append(f"the artifact {one.path!r} is unavailable: {reason(error)}")
             else:
                 done.append(one)
     return problems

@@ -43,10 +43,10 @@ def add(commands: Commands) -> None:
         "runs",
         nargs="+",
         metavar="RUN",
-        help=f"{RUN}. If only one is named, it is compared with the run of TARGET, which has to be one",
+        help=f"{RUN}. If only one is named, it is compared with the only run of TARGET",
     )
     parser.add_argument(
-        "--diff", action="store_true", help="print the parameters that differ whole, as diff does"
+        "--diff", action="store_true", help="print differing parameters in full, as diff does"
     )
     add_infer_types(parser)
     parser.add_argument("--json", action="store_true", help="print the comparison as JSON")

@@ -55,7 +55,7 @@ def add(commands: Commands) -> None:
     )
     add_infer_types(parser)
     parser.add_argument("--json", action="store_true", help="print what became of each as JSON")
-    parser.set_defaults(do=_copy, interrupted="nothing is lost, and the same command goes on")
+    parser.set_defaults(do=_copy, interrupted="nothing is lost, and the same command resumes")
 
 
 def _copy(given: argparse.Namespace) -> int:

@@ -50,7 +50,7 @@ def add(commands: Commands) -> None:
         metavar="SECONDS",
         help="with --fix, for each run and mirror that is sent something; no limit by default",
     )
-    parser.set_defaults(do=_doctor, interrupted="nothing is lost, and the same command goes on")
+    parser.set_defaults(do=_doctor, interrupted="nothing is lost, and the same command resumes")
 
 
 def _doctor(given: argparse.Namespace) -> int:

@@ -60,7 +60,7 @@ def add(commands: Commands) -> None:
         help="every point of every metric, in place of a row a run",
     )
     parser.add_argument(
-        "--metrics", action="append", metavar="NAME,…", help="with --history: those of these alone"
+        "--metrics", action="append", metavar="NAME,…", help="with --history: only these metrics"
     )
     add_infer_types(parser)
     parser.add_argument("--force", action="store_true", help="replace a file that is there")

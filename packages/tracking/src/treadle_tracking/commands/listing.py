@@ -76,7 +76,7 @@ def _add_options(parser: Parser) -> None:
         "--limit",
         type=count,
         metavar="N",
-        help=f"so many at most, 0 for all; {_ON_A_TERMINAL} by default in a table on a terminal, else all",
+        help=f"N runs at most, 0 for all; {_ON_A_TERMINAL} by default in a table on a terminal, else all",
     )
     parser.add_argument(
         "--columns",

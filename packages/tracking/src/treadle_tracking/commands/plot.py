@@ -53,7 +53,7 @@ def add(commands: Commands) -> None:
         action="append",
         default=[],
         metavar="NAME=SCALE",
-        help="linear, log or quantile, as the page has it at first",
+        help="linear, log or quantile, when the page opens",
     )
     parser.add_argument(
         "--bounds",
@@ -66,7 +66,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--title", metavar="TEXT", help="the title of the page")
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     parser.add_argument(
-        "--force", action="store_true", help="replace a file that is no such page, too"
+        "--force", action="store_true", help="replace a file even if it is no such page"
     )
     parser.set_defaults(do=_plot, interrupted=None)
 

@@ -144,6 +144,4 @@ def _unforeseen(error: Exception) -> str:
         if place
         else ""
     )
-    return (
-        f"something went wrong that nobody has thought of: {reason(error)}{where}. Please report it"
-    )
+    return f"something unforeseen went wrong: {reason(error)}{where}. Please report it"

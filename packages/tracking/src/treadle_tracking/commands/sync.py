@@ -27,7 +27,7 @@ def add(commands: Commands) -> None:
         "sync",
         help="send runs to their mirrors",
         description="Send runs to their mirrors, such as MLflow: whatever has not arrived there yet. A run may have "
-        "been killed, or be written still. What is sent twice is there once.",
+        "been killed, or still be running. What is sent twice is there once.",
         epilog="Exit code: 0 if everything has arrived, 1 if something is left, 2 if the call is wrong.",
         example="{prog} sync runs\n{prog} sync runs/digits --to mlflow:sqlite:///mlflow.db",
     )
@@ -37,8 +37,8 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--to",
         metavar="TARGET",
-        help="a mirror, such as mlflow:sqlite:///mlflow.db or mlflow:http://HOST:5000, which becomes one of each run's "
-        "own once it was reached; without it, every mirror that a run has had so far",
+        help="a mirror, such as mlflow:sqlite:///mlflow.db or mlflow:http://HOST:5000, which each run keeps once it "
+        "was reached; without it, every mirror that a run has had so far",
     )
     parser.add_argument(
         "--forget",
@@ -56,7 +56,7 @@ def add(commands: Commands) -> None:
         metavar="SECONDS",
         help="for each run and mirror; no limit by default",
     )
-    parser.set_defaults(do=_sync, interrupted="nothing is lost, and the same command goes on")
+    parser.set_defaults(do=_sync, interrupted="nothing is lost, and the same command resumes")
 
 
 def _sync(given: argparse.Namespace) -> int:
@@ -148,5 +148,5 @@ def _forget(given: argparse.Namespace) -> int:
     shown = masked(given.forget)
     if not forgotten and code == FINE:
         raise WrongCall(f"{shown!r} is a mirror of none of {counted(len(named.runs), 'run')}")
-    tell([f"{shown} is no mirror of {counted(forgotten, 'run')} any more"])
+    tell([f"{shown} is no longer a mirror of {counted(forgotten, 'run')}"])
     return code

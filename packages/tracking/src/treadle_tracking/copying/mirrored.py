@@ -183,7 +183,7 @@ class _Sending:
             for name in _refused(mirror, started, identity):
                 problems.setdefault(name, f"{name!r} was not taken by {mirror.uri}")
         if self.run.status == "UNFINISHED":
-            problems[""] = f"no end of it is recorded, so that it is RUNNING at {mirror.uri}"
+            problems[""] = f"its end is not recorded, so it is RUNNING at {mirror.uri}"
         return Put(identity, tuple(problems.values()))
 
     def _open(

@@ -70,7 +70,7 @@ def in_use(run: Run) -> Finding | None:
     if run.beat is not None and run.beat > time.time() + _AHEAD:
         # Of a process on another machine nothing else is known, and it would be alive until then.
         sentence += (
-            f". It was last heard of at {shown_time(run.beat)}, which is yet to come: a clock was ahead. If that process "
+            f". It was last heard of at {shown_time(run.beat)}, which is in the future: a clock was ahead. If that process "
             f"is gone, delete {run.directory / _WRITER}"
         )
     return Finding(directory=run.directory, kind="in use", sentence=sentence, is_problem=False)
@@ -131,7 +131,7 @@ def _strange_findings(run: Run) -> Iterator[Finding]:
             yield Finding(
                 directory=run.directory,
                 kind="damaged",
-                sentence=f"{counted(strange, 'record')} of {path.name} {'is' if strange == 1 else 'are'} whole and no entry: "
+                sentence=f"{counted(strange, 'record')} of {path.name} {'is' if strange == 1 else 'are'} whole but unknown: "
                 f"another program, or a later version of this one, wrote that. Everything else is read",
                 is_problem=False,
             )
@@ -209,8 +209,8 @@ def _damage_findings(run: Run) -> Iterator[Finding]:
                     directory=run.directory,
                     kind="damaged",
                     sentence=f"{bytes_of(damage.size)} {where} are damaged: {counted(damage.before, 'entry', 'entries')} "
-                    f"before them can be read; {counted(damage.behind, 'entry', 'entries')} behind them reach a mirror, "
-                    f"and where a length was hit a reader too, only once they are mended",
+                    f"before them can be read; {counted(damage.behind, 'entry', 'entries')} after them reach a mirror "
+                    f"(and, where a length was hit, a reader) only once they are mended",
                     remedy="they are set aside in abandoned/, and everything else can be read",
                     mend=partial(_set_aside, damage),
                 )
@@ -258,7 +258,7 @@ def _artifact_findings(run: Run, log: _Log) -> Iterator[Finding]:
             abandoned = abandoned_artifacts(run.directory)
         if path.is_file() and (artifact.path, _digest(path)) in abandoned:
             what = (
-                "is the one of an attempt that was abandoned since, which took the place of what was kept before: "
+                "is from an attempt abandoned since, and replaced what was kept before: "
                 "that is gone, until the run keeps it again"
             )
             yield evolve(_artifact_finding(run, artifact.path, what), is_problem=False)
@@ -274,7 +274,7 @@ def _artifact_finding(run: Run, path: str, what: str) -> Finding:
 
 def _way_back(run: Run, path: Path) -> str:
     return (
-        f". Put it back in its place, {path}; or, where there is none any more, go on with the run, "
+        f". Put it back in its place, {path}; or, if it is lost, resume the run, "
         f"start_run(…, directory={str(run.directory)!r}, resume='must'), and keep another file under this name"
     )
 
@@ -303,7 +303,9 @@ def _clock_findings(run: Run, log: _Log) -> Iterator[Finding]:
         )
     if log.latest > time.time() + _AHEAD:
         when = shown_time(log.latest)
-        yield _clock_finding(run, f"a clock was ahead: an entry is of {when}, which is yet to come")
+        yield _clock_finding(
+            run, f"a clock was ahead: an entry is of {when}, which is in the future"
+        )
 
 
 def _clock_finding(run: Run, sentence: str) -> Finding:
@@ -319,7 +321,7 @@ def _leftover_findings(run: Run) -> Iterator[Finding]:
     yield Finding(
         directory=run.directory,
         kind="leftover",
-        sentence=f"{files} that a process which is gone was writing, {bytes_of(size)} in all: {left[0].name}"
+        sentence=f"{files} left half-written by a process that is gone, {bytes_of(size)} in all: {left[0].name}"
         f"{', …' if len(left) > 1 else ''}",
         remedy="they are removed",
         mend=partial(_remove, left),

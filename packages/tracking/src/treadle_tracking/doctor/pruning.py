@@ -70,7 +70,7 @@ def _kept_because(directory: Path) -> str | None:
             return f"{left} not at {sent.uri}"
     own = sorted(_unknown_files(directory, known))
     if own:
-        return f"{counted(len(own), 'file')} in it no mirror was ever sent, such as {own[0]}"
+        return f"{counted(len(own), 'file')} that no mirror was ever sent, such as {own[0]}"
     for sent in notes:
         if (why := _lacks(sent)) is not None:
             return why

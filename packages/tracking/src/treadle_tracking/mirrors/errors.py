@@ -147,8 +147,8 @@ class ServerSilent(TrackingError):
 
     def __init__(self, uri: str, seconds: float) -> None:
         super().__init__(
-            f"{uri} has taken a request and not answered within {seconds:g} s; one that needs longer is given it by "
-            f"the variable MLFLOW_HTTP_REQUEST_TIMEOUT, in seconds"
+            f"{uri} took a request and did not answer within {seconds:g} s; to wait longer, set the variable "
+            f"MLFLOW_HTTP_REQUEST_TIMEOUT, in seconds"
         )
 
 
@@ -176,7 +176,7 @@ class AccessDenied(TrackingError):
             advice = "Give user and password of the proxy in its address: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"
         else:
             what = "write to this experiment" if purpose == "write" else "read its experiments"
-            advice = f"Ask whoever keeps the server for permission to {what}"
+            advice = f"Ask whoever runs the server for permission to {what}"
         super().__init__(f"{uri} refuses access ({answer}). {advice}")
         self.status = status
 
@@ -186,8 +186,8 @@ class NotMLflow(TrackingError):
 
     def __init__(self, uri: str, seen: str) -> None:
         super().__init__(
-            f"{uri} answers {seen}: this is not the address of an MLflow server, or a login page is before it. If "
-            f"MLflow is below a path there, that belongs to the address, as in 'mlflow:https://HOST/PATH'"
+            f"{uri} answers {seen}: this is not the address of an MLflow server, or a login page hides it. If "
+            f"MLflow is below a path there, add that to the address, as in 'mlflow:https://HOST/PATH'"
         )
 
 
@@ -237,8 +237,8 @@ class RequestTooLarge(TrackingError):
 
     def __init__(self, uri: str) -> None:
         super().__init__(
-            f"{uri} finds a request too large (413): whoever keeps the server, or the proxy before it, sets how much "
-            f"it takes, as nginx does by client_max_body_size"
+            f"{uri} finds a request too large (413): whoever runs the server, or the proxy before it, sets the "
+            f"limit, in nginx by client_max_body_size"
         )
 
 

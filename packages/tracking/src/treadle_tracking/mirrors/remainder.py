@@ -84,7 +84,7 @@ def is_gone(directory: Path, position: Position) -> bool:
 def gone(directory: Path, uri: str) -> str:
     """The sentence for what has not arrived and cannot be sent from `directory`, which is gone."""
     return (
-        f"{uri} has not got all of this run, and does not get the rest: {directory} was deleted or moved while the run "
+        f"{uri} did not get all of this run, and will not get the rest: {directory} was deleted or moved while the run "
         f"went on"
     )
 

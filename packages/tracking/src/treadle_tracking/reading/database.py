@@ -27,7 +27,7 @@ def check_database(file: Path) -> None:
         raise DatabaseUnreadable(
             target,
             "it is being made just now, or its making was interrupted",
-            f"Whatever sends a run there makes it: the program again, or {sync_command(_ANY, to=target)}",
+            f"Sending a run there makes it: run the program again, or {sync_command(_ANY, to=target)}",
         )
     if not file.exists():
         raise DatabaseUnreadable(target, "there is no such file")

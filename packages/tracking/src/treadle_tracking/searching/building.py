@@ -72,7 +72,7 @@ class Builder:
         if sort_of(field) not in {"text", "any"}:
             raise Misread(
                 word.start_pos,
-                f"like compares texts, and {field.name!r} is none: write =, <, >, in or between",
+                f"like is for texts, and {field.name!r} is not one: write =, <, >, in or between",
                 UnfitValue,
             )
         name, pattern = word.lower(), unquoted(text)
@@ -143,7 +143,7 @@ class Builder:
             raise Misread(
                 suffix.start_pos or 0,
                 f"{_cut(str(suffix))!r} is unknown behind a name in quotes; expected, of a metric, .last, .min or .max. "
-                f"Of a name with dots the whole is in the quotes",
+                f"Quote a name with dots as a whole",
                 UnknownField,
             )
         if kind == "attribute":

@@ -87,7 +87,7 @@ class StepModule(_LightningModule):  # type: ignore[misc]  # a checker may be wi
         check_step(model, step)
         if isinstance(optimizer, Optimizer) or not callable(optimizer):
             raise WrongArgument(
-                f"the optimizer is of type {type(optimizer).__name__}, and what makes one of the model's parameters was "
+                f"the optimizer is of type {type(optimizer).__name__}, and a function of the model's parameters was "
                 "expected, such as partial(torch.optim.SGD, lr=0.1)"
             )
         self.model = model
@@ -167,7 +167,7 @@ class RunLogger(_Logger):  # type: ignore[misc]  # as above
             )
         elif options:
             raise WrongArgument(
-                f"RunLogger was given a run, which is started, and with it {', '.join(map(repr, options))}; give them to "
+                f"RunLogger was given a run, already started, together with {', '.join(map(repr, options))}; give them to "
                 "start_run, or give RunLogger a target, such as 'tensorboard:runs'"
             )
 

@@ -80,7 +80,7 @@ class Model:
 
     layers: int = number("blocks", validators.ge(1), validators.le(100), default=2)
     heads: int = number(
-        "attentions of a block; divides width", validators.ge(1), divides_width, default=2
+        "attention heads; divides width", validators.ge(1), divides_width, default=2
     )
     width: int = number(
         "numbers that stand for a character", validators.ge(1), validators.le(16384), default=64
@@ -136,7 +136,7 @@ class Config:
     """The demo on text: a GPT learns to write Python's reference manual, character by character."""
 
     size: Literal["tiny", "small", "full"] = field(
-        default="tiny", metadata=setting(help="what all else follows: tiny, small, full")
+        default="tiny", metadata=setting(help="sets the defaults: tiny, small, full")
     )
     model: Model = linked(
         Model,

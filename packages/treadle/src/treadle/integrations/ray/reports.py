@@ -86,7 +86,7 @@ class Reports:
         self._waiting = _stored(self._file)
         if self._waiting is None:
             raise NotReported(
-                f"the trial has ended, and there is nothing to compare it by: it was to log {described(self._names)}, "
+                f"the trial has ended with nothing to compare it by: it should have logged {described(self._names)}, "
                 f"and has logged {described(sorted(logged)) or 'nothing'}. Have it validate, or name what it logs"
             )
 

@@ -98,7 +98,7 @@ def check_resources(resources: Mapping[str, float]) -> None:
         close = get_close_matches(name.lower(), known, n=1, cutoff=0.7)
         if close and close[0] != name.lower():
             raise WrongArgument(
-                f"resources has {name!r}, of which no machine has any; did you mean {close[0]!r}?"
+                f"resources has {name!r}, which no machine has; did you mean {close[0]!r}?"
             )
 
 

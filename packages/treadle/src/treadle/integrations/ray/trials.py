@@ -29,7 +29,7 @@ def trial_context() -> Any:
         raise MissingExtra("a trial of Ray Tune", "ray") from None
     if not is_in_trial():
         raise NotInTrial(
-            "a trial's run is started in a trial: call it in the function that is given to ray.tune.Tuner"
+            "a trial's run can only start in a trial: call this in the function given to ray.tune.Tuner"
         )
     return tune.get_context()
 
