@@ -10,7 +10,8 @@ from pkgutil import walk_packages
 
 import pytest
 
-from treadle_config import ConfigError, load
+from treadle.launching import RunOptions
+from treadle_config import ConfigError, layer, load
 
 PACKAGES = ["treadle_units", "treadle_config", "treadle_loop", "treadle_tracking", "treadle"]
 
@@ -45,21 +46,12 @@ def test_an_error_is_the_same_in_another_process(kind: type[Exception]) -> None:
         assert (kind, str(error), vars(error)) == (type(other), str(other), vars(other))
 
 
-class Config:
-    lr: float = 0.1
-
-
-def loaded() -> None:
-    from attrs import define
-
-    load(define(Config), {"rate": 1})
-
-
 def test_a_wrong_config_is_the_same_error_from_a_worker() -> None:
     """What is wrong with a config in a worker's process reaches who waits for it, whole."""
+    wrong = layer("worker", {"naem": "first", "resume": "sometimes"}, at="code")
     with pytest.raises(ConfigError) as here:
-        loaded()
+        load(RunOptions, wrong)
     with ProcessPoolExecutor(1, get_context("spawn")) as pool, pytest.raises(ConfigError) as there:
-        pool.submit(loaded).result(60)
+        pool.submit(load, RunOptions, wrong).result(60)
 
     assert str(here.value) == str(there.value)

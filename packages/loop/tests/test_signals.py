@@ -432,9 +432,11 @@ def test_unshielded_workers_die_of_a_group_wide_term(tmp_path):
 @pytest.mark.slow
 def test_spawned_workers_outlast_an_interrupt(tmp_path):
     """Ctrl-C to a group with spawned workers reaches only the training."""
-    ended = train(tmp_path, SIGINT, shielded=True, start="spawn")
+    returned, said, complaints = train(tmp_path, SIGINT, shielded=True, start="spawn")
 
-    assert (0, "stopped by SIGINT\n", "") == ended
+    assert (0, "stopped by SIGINT\n") == (returned, said), complaints
+    # Python itself may complain about semaphores of such workers.
+    assert "Traceback" not in complaints
 
 
 def test_a_stuck_worker_can_still_be_ended():
